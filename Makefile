@@ -1,0 +1,61 @@
+# The front door: every target here is one line over CMake. `make help` lists them.
+BUILD := build
+JOBS  := $(shell nproc 2>/dev/null || echo 2)
+DESTDIR ?=
+PREFIX  ?= /usr
+
+.PHONY: help build demo test check asan tsan fuzz bench install clean
+
+help:
+	@echo "make build    optimised programs, into build/"
+	@echo "make demo     a private daemon fed by this host's own sensors for ten seconds, then queries and a plot"
+	@echo "make test     all tests"
+	@echo "make check    everything a change must pass: gcc and clang, sanitizers, linters, format, layers, man pages"
+	@echo "make asan     the tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make tsan     the tests under ThreadSanitizer"
+	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
+	@echo "make bench    the tables of docs/benchmarks.md"
+	@echo "make install  PREFIX=/usr DESTDIR= (GNU layout)"
+	@echo "make clean    removes build/"
+
+build:
+	@tools/need build
+	cmake --preset default $(CMAKE_FLAGS)
+	cmake --build $(BUILD) -j $(JOBS)
+
+demo: build
+	@tools/demo
+
+test:
+	@tools/need test
+	cmake --preset ci $(CMAKE_FLAGS)
+	cmake --build $(BUILD) -j $(JOBS)
+	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure $(CTEST_FLAGS)
+
+check:
+	@tools/need check
+	tools/check
+
+asan tsan:
+	@tools/need test
+	cmake --preset $@ $(CMAKE_FLAGS)
+	cmake --build $(BUILD)/$@ -j $(JOBS)
+	tools/with-sanitizer ctest --test-dir $(BUILD)/$@ -j $(JOBS) --output-on-failure $(CTEST_FLAGS)
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@tools/need fuzz
+	cmake --preset fuzz
+	cmake --build $(BUILD)/fuzz -j $(JOBS)
+	tools/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+bench: build
+	@tools/need test
+	bench/run
+
+install: build
+	cmake -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(BUILD) >/dev/null
+	DESTDIR=$(DESTDIR) cmake --install $(BUILD)
+
+clean:
+	rm -rf $(BUILD)

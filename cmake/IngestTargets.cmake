@@ -1,0 +1,44 @@
+# What every target shares: warnings, sanitizers, and the helpers that declare a part, a program and a test.
+
+add_library(ingest_flags INTERFACE)
+target_compile_definitions(ingest_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64
+                           INGEST_VERSION="${PROJECT_VERSION}")
+target_compile_options(ingest_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
+  -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-align -Wcast-qual
+  -Wwrite-strings -Wundef -Wformat=2 -Wvla -Wdouble-promotion -Wnull-dereference
+  -fno-common -fstack-protector-strong
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build)
+target_link_options(ingest_flags INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
+if(INGEST_WERROR)
+  target_compile_options(ingest_flags INTERFACE -Werror)
+endif()
+if(INGEST_SANITIZE)
+  target_compile_options(ingest_flags INTERFACE -fsanitize=${INGEST_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(ingest_flags INTERFACE -fsanitize=${INGEST_SANITIZE})
+endif()
+if(INGEST_FUZZ)
+  target_compile_options(ingest_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+                         -fno-sanitize-recover=all)
+  target_link_options(ingest_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+# ingest_part(NAME SOURCES... LIBS...): a static library of one folder. Its headers are seen only by
+# those who link it: that is how CMake enforces who may include whom.
+function(ingest_part name)
+  cmake_parse_arguments(PART "" "" "SOURCES;LIBS;PRIVATE_LIBS" ${ARGN})
+  add_library(ingest_${name} STATIC ${PART_SOURCES})
+  target_include_directories(ingest_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+  set_target_properties(ingest_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(ingest_${name} PUBLIC ${PART_LIBS} PRIVATE ingest_flags ${PART_PRIVATE_LIBS})
+endfunction()
+
+# ingest_program(NAME SOURCES... LIBS...): an installed program.
+function(ingest_program name)
+  cmake_parse_arguments(PROGRAM "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${PROGRAM_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ingest_flags ${PROGRAM_LIBS})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()

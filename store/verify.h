@@ -1,0 +1,34 @@
+/* verify.h - finds damage: every header, head, length, time order and run of a series or of a store. Reads only. */
+#ifndef INGEST_VERIFY_H
+#define INGEST_VERIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct verify_progress {
+    uint64_t rows_done;
+    uint64_t rows_total;
+};
+
+struct verify_sink {
+    /* A finding: the file (relative to the store) and a sentence. */
+    void (*finding)(const char *file, const char *text, void *context);
+    /* Now and then; may be NULL. */
+    void (*progress)(const struct verify_progress *progress, void *context);
+    void *context;
+};
+
+struct verify_totals {
+    uint64_t series;
+    uint64_t rows;
+    uint64_t findings;
+};
+
+/* Verifies one series, also while the daemon writes to it. 0 (findings or not), -ENOENT, or what kept it from looking. */
+int verify_series(const char *store_path, const char *name, const struct verify_sink *sink,
+                  struct verify_totals *totals);
+
+/* Verifies what belongs to no series: status.npy, files and folders in `series/` that are no part of any series. */
+int verify_store(const char *store_path, const struct verify_sink *sink, struct verify_totals *totals);
+
+#endif
