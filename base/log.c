@@ -44,9 +44,9 @@ void log_message(enum log_level level, const char *format, ...)
         return;
 
     char line[2048];
-    int prefix = log_has_journal ? snprintf(line, sizeof line, "<%d>", (int)level)
-                                 : snprintf(line, sizeof line, "%s: %s: ", log_program,
-                                            level_names[level]);
+    int prefix = log_has_journal
+                     ? snprintf(line, sizeof line, "<%d>", (int)level)
+                     : snprintf(line, sizeof line, "%s: %s: ", log_program, level_names[level]);
     size_t used = prefix > 0 && (size_t)prefix < sizeof line / 2 ? (size_t)prefix : 0;
 
     va_list arguments;
@@ -57,7 +57,8 @@ void log_message(enum log_level level, const char *format, ...)
         return;
     used += (size_t)length < sizeof line - used - 1 ? (size_t)length : sizeof line - used - 2;
 
-    /* A peer's bytes may stand in a message: a line break or an escape must not forge a second line. */
+    /* A peer's bytes may stand in a message: a line break or an escape must not forge a second
+     * line. */
     for (size_t i = 0; i < used; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = '?';

@@ -1,8 +1,8 @@
 /* log.h - messages of the programs, on standard error. Libraries never log.
  *
- * Under systemd (JOURNAL_STREAM is set) each line begins with its priority, "<4>", and has no time of its own;
- * elsewhere it begins with "ingestd: warning: ". One message is one line and one write(2): lines of threads do
- * not mix. */
+ * Under systemd (JOURNAL_STREAM is set) each line begins with its priority, "<4>", and has no time
+ * of its own; elsewhere it begins with "ingestd: warning: ". One message is one line and one
+ * write(2): lines of threads do not mix. */
 #ifndef INGEST_LOG_H
 #define INGEST_LOG_H
 
@@ -27,7 +27,8 @@ void log_set_level(enum log_level level);
 /* "error", "warning", "notice", "info", "debug" to a level; false for anything else. */
 bool log_level_from_name(const char *name, enum log_level *ret_level);
 
-__attribute__((format(printf, 2, 3))) void log_message(enum log_level level, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void log_message(enum log_level level, const char *format,
+                                                       ...);
 
 #define log_error(...)   log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_LEVEL_WARNING, __VA_ARGS__)
@@ -35,16 +36,18 @@ __attribute__((format(printf, 2, 3))) void log_message(enum log_level level, con
 #define log_info(...)    log_message(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)   log_message(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* A budget for one kind of message: `burst` at once, then one each `interval_ns`. One thread each. */
+/* A budget for one kind of message: `burst` at once, then one each `interval_ns`. One thread each.
+ */
 struct log_limit {
     int64_t interval_ns;
     uint32_t burst;
-    uint32_t tokens;          /* messages that may go out now */
-    uint64_t suppressed;      /* messages held back since the last one that went out */
-    int64_t last_ns;          /* monotonic time of the last refill */
+    uint32_t tokens;     /* messages that may go out now */
+    uint64_t suppressed; /* messages held back since the last one that went out */
+    int64_t last_ns;     /* monotonic time of the last refill */
 };
 
-/* True when a message of this kind may go out now; then *ret_suppressed is how many were held back before it. */
+/* True when a message of this kind may go out now; then *ret_suppressed is how many were held back
+ * before it. */
 bool log_limit_allow(struct log_limit *limit, int64_t now_monotonic_ns, uint64_t *ret_suppressed);
 
 #endif
