@@ -2,6 +2,8 @@
 BUILD := build
 JOBS  := $(shell nproc 2>/dev/null || echo 2)
 DESTDIR ?=
+# In CI warnings are errors.
+STRICT  := -DINGEST_WERROR=$(if $(CI),ON,OFF)
 PREFIX  ?= /usr
 
 .PHONY: help build demo test check asan tsan fuzz bench install clean
@@ -20,7 +22,7 @@ help:
 
 build:
 	@tools/need build
-	cmake --preset default $(CMAKE_FLAGS)
+	cmake --preset default $(STRICT) $(CMAKE_FLAGS)
 	cmake --build $(BUILD) -j $(JOBS)
 
 demo: build
@@ -28,7 +30,7 @@ demo: build
 
 test:
 	@tools/need test
-	cmake --preset ci $(CMAKE_FLAGS)
+	cmake --preset test $(STRICT) $(CMAKE_FLAGS)
 	cmake --build $(BUILD) -j $(JOBS)
 	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure $(CTEST_FLAGS)
 
@@ -49,9 +51,11 @@ fuzz:
 	cmake --build $(BUILD)/fuzz -j $(JOBS)
 	tools/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)
 
-bench: build
+bench:
 	@tools/need test
-	bench/run
+	cmake --preset bench $(STRICT) $(CMAKE_FLAGS)
+	cmake --build $(BUILD) -j $(JOBS)
+	bench/run $(BENCH_FLAGS)
 
 install: build
 	cmake -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(BUILD) >/dev/null
