@@ -1,0 +1,90 @@
+/* query.h - what the commands of ingest-query share: the parsed command line, messages and exit
+ * codes. */
+#ifndef INGEST_QUERY_H
+#define INGEST_QUERY_H
+
+#include "stats_state.h"
+#include "time_text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sysexits.h>
+
+#define PROGRAM "ingest-query"
+
+/* Exit codes: 0, EX_USAGE 64, EX_DATAERR 65 (damaged files), EX_NOINPUT 66 (no such series or
+ * store), and: */
+#define QUERY_FAILED 1 /* a failure while working; for status: not healthy; for verify: damage */
+
+enum query_format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_NPY };
+enum query_time_form { TIME_FORM_ISO, TIME_FORM_NS };
+
+/* A number of rows or a span of time: "200" or "10s". */
+struct query_length {
+    bool given;
+    uint64_t rows;   /* 0 when it is a span */
+    int64_t span_ns; /* 0 when it is rows; else above 0 */
+};
+
+/* Which rows: cut first, before any window. */
+struct query_range {
+    bool has_from, has_to;
+    int64_t from_ns; /* included */
+    int64_t to_ns;   /* excluded */
+    struct query_length
+        last; /* rows, or the span up to the newest sample of the range, (t - D, t] */
+    bool has_first;
+    uint64_t first_rows;
+};
+
+struct query_options {
+    const char *store; /* folder */
+    char **names;      /* S..., as given; names and globs */
+    size_t names_count;
+    struct query_range range;
+    enum time_zone zone;         /* TIME_ZONE_UTC with --utc, else local */
+    enum stats_name *statistics; /* in the order asked; the command's default when none were */
+    size_t statistics_count;
+    bool statistics_given;
+    struct stats_rules rules;
+    uint64_t *elements; /* --element, flat indices in C order, as asked; none = all */
+    size_t elements_count;
+    enum query_format format;
+    enum query_time_form time_form;
+    const char *output_path;    /* -o; NULL = stdout */
+    const char *times_path;     /* --times; NULL */
+    int64_t every_ns;           /* resample */
+    struct query_length window; /* rolling --window; plot --rolling */
+    uint64_t step;              /* keep every N-th row; 1 = all */
+    uint64_t lines;             /* tail -n */
+    bool follow;
+    bool has_max_age; /* status */
+    int64_t max_age_ns;
+    unsigned width, height; /* plot, in characters; 0 = the terminal's */
+};
+
+/* The commands; each returns the program's exit code and has told on stderr what went wrong. */
+int command_ls(const struct query_options *options);
+int command_info(const struct query_options *options);
+int command_stats(const struct query_options *options);
+int command_resample(const struct query_options *options);
+int command_rolling(const struct query_options *options);
+int command_dump(const struct query_options *options);
+int command_tail(const struct query_options *options);
+int command_plot(const struct query_options *options);
+int command_verify(const struct query_options *options);
+int command_status(const struct query_options *options);
+
+/* "ingest-query: ", the message and a line feed on stderr; a running progress meter is ended first.
+ * Returns `code`, so that `return query_error(EX_USAGE, ...)` reads well. */
+__attribute__((format(printf, 2, 3))) int query_error(int code, const char *format, ...);
+
+/* The exit code for a negative errno of store/. */
+int query_exit_code(int error);
+
+/* True where colour may be used on this file descriptor: a terminal, TERM is not "dumb", NO_COLOR
+ * is empty or not set. */
+bool query_may_colour(int fd);
+
+#endif

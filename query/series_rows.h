@@ -1,0 +1,85 @@
+/* series_rows.h - the rows of one series within the range that was asked for, a chunk at a time.
+ *
+ *     series_rows_open -> series_rows_next ... -> series_rows_close
+ *
+ * The range is fixed when it is opened. Rows that a ring's writer overwrote before they were copied
+ * are left out, counted, and reported on stderr by series_rows_close(). Messages are printed here;
+ * callers only pass the exit code on. */
+#ifndef INGEST_SERIES_ROWS_H
+#define INGEST_SERIES_ROWS_H
+
+#include "query.h"
+#include "reader.h"
+#include "stats_state.h"
+
+/* ---- which series ---- */
+
+struct series_selection {
+    char **names; /* without repetitions: names as given, a glob's matches by bytes */
+    size_t count;
+    bool several; /* count > 1: the first column is `series` */
+};
+
+/* Names and globs to names; without any names: all series. 0, or EX_NOINPUT when a glob matches
+ * nothing (names without a wildcard are not looked up here), with its message printed. */
+int series_select(const struct query_options *options, struct series_selection *ret_selection);
+void series_selection_free(struct series_selection *selection);
+
+/* ---- its rows ---- */
+
+struct series_rows;
+
+/* 0 or an exit code (EX_NOINPUT, EX_DATAERR, EX_USAGE for an element that the samples do not have,
+ * ...). */
+int series_rows_open(const struct query_options *options, const char *name,
+                     struct series_rows **ret_rows);
+void series_rows_close(struct series_rows *rows); /* NULL is allowed */
+
+const struct reader_info *series_rows_info(const struct series_rows *rows);
+struct reader *series_rows_reader(struct series_rows *rows);
+const struct reader_snapshot *series_rows_snapshot(const struct series_rows *rows);
+
+/* Rows [from, to), 64-bit indices of the series. */
+uint64_t series_rows_from(const struct series_rows *rows);
+uint64_t series_rows_to(const struct series_rows *rows);
+
+/* Elements of a sample that were selected, in the order asked: 1 for a scalar. */
+size_t series_rows_elements(const struct series_rows *rows);
+
+/* "mean" for a scalar, else "mean[5]" with the flat index of selected element i. Returns `buffer`.
+ */
+#define COLUMN_NAME_BYTES 40
+const char *series_rows_column_name(const struct series_rows *rows, const char *name, size_t i,
+                                    char buffer[COLUMN_NAME_BYTES]);
+
+enum stats_kind series_rows_kind(const struct series_rows *rows);
+
+struct rows_chunk {
+    uint64_t first;     /* index of its first row */
+    size_t count;       /* rows, at least 1 */
+    const void *values; /* count x selected elements, of the series' dtype, C order */
+    const int64_t *times_ns;
+    uint64_t lost; /* rows right before it that were overwritten before they could be read */
+};
+
+/* The next chunk; it is good until the next call. 1: there is one; 0: the end; negative: failed,
+ * and the message is printed (exit QUERY_FAILED or EX_DATAERR: series_rows_exit_code()). */
+int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk);
+int series_rows_exit_code(const struct series_rows *rows);
+
+/* Begins again at series_rows_from(). */
+void series_rows_rewind(struct series_rows *rows);
+
+/* Rows handed out or lost until now, for a progress meter. */
+uint64_t series_rows_done(const struct series_rows *rows);
+
+/* Selected element i of every row of a chunk, as the kernels want it (float widened, integers to 64
+ * bits); room for chunk->count. */
+void series_rows_column(const struct series_rows *rows, const struct rows_chunk *chunk, size_t i,
+                        union stats_value *ret_values);
+
+/* The same as double, also for integers (rounded beyond 2^53). */
+void series_rows_column_f8(const struct series_rows *rows, const struct rows_chunk *chunk, size_t i,
+                           double *ret_values);
+
+#endif
