@@ -1,0 +1,8 @@
+# What both sides share: headers, names, types.
+ingest_test(test_npy_header SOURCES test_npy_header.c LIBS ingest_store)
+ingest_test(test_series_name SOURCES test_series_name.c LIBS ingest_store)
+ingest_test(test_series_type SOURCES test_series_type.c LIBS ingest_store)
+
+add_executable(npy_header_tool npy_header_tool.c)
+target_link_libraries(npy_header_tool PRIVATE ingest_flags ingest_store)
+ingest_script_test(test_npy_header_numpy test_npy_header_numpy.py)
