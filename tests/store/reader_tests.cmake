@@ -6,3 +6,5 @@ ingest_test(test_series_type SOURCES test_series_type.c LIBS ingest_store)
 add_executable(npy_header_tool npy_header_tool.c)
 target_link_libraries(npy_header_tool PRIVATE ingest_flags ingest_store)
 ingest_script_test(test_npy_header_numpy test_npy_header_numpy.py)
+
+ingest_test(test_status_file SOURCES test_status_file.c LIBS ingest_store)

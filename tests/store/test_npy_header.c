@@ -146,8 +146,7 @@ static void sound_texts_of_other_dtypes_are_told_apart(void **state)
         "{'descr': '<c16', 'fortran_order': False, 'shape': (5,), }",
         "{'descr': '<f16', 'fortran_order': False, 'shape': (5,), }",
         "{'descr': '|O', 'fortran_order': False, 'shape': (5,), }",
-        "{'descr': [('a', '<f4'), ('b', [('c', '|u1', (2, 3))])], 'fortran_order': False, "
-        "'shape': (5,), }",
+        "{'descr': [('a', '<f4'), ('b', [('c', '|u1', (2,))])], 'fortran_order':True, 'shape':()}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1), }",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
