@@ -20,12 +20,35 @@ static const struct dtype_row *dtype_row(enum dtype dtype)
     return &dtypes[dtype > DTYPE_NONE && dtype < DTYPE_END ? dtype : DTYPE_NONE];
 }
 
+#define DTYPE_CHARS(kind, digit) ((unsigned)(kind) << 8 | (unsigned)(digit))
+
+/* A switch, not a search: this is done for every block of every batch. */
 enum dtype dtype_from_chars(char kind, char digit)
 {
-    for (int d = DTYPE_NONE + 1; d < DTYPE_END; d++)
-        if (dtypes[d].name[0] == kind && dtypes[d].name[1] == digit)
-            return (enum dtype)d;
-    return DTYPE_NONE;
+    switch (DTYPE_CHARS((unsigned char)kind, (unsigned char)digit)) {
+    case DTYPE_CHARS('f', '4'):
+        return DTYPE_F4;
+    case DTYPE_CHARS('f', '8'):
+        return DTYPE_F8;
+    case DTYPE_CHARS('i', '1'):
+        return DTYPE_I1;
+    case DTYPE_CHARS('i', '2'):
+        return DTYPE_I2;
+    case DTYPE_CHARS('i', '4'):
+        return DTYPE_I4;
+    case DTYPE_CHARS('i', '8'):
+        return DTYPE_I8;
+    case DTYPE_CHARS('u', '1'):
+        return DTYPE_U1;
+    case DTYPE_CHARS('u', '2'):
+        return DTYPE_U2;
+    case DTYPE_CHARS('u', '4'):
+        return DTYPE_U4;
+    case DTYPE_CHARS('u', '8'):
+        return DTYPE_U8;
+    default:
+        return DTYPE_NONE;
+    }
 }
 
 enum dtype dtype_from_name(const char *name)

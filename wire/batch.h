@@ -1,7 +1,8 @@
-/* batch.h - from the bytes of one frame to a batch and back. No sockets, no allocation, no trust in a length.
+/* batch.h - from the bytes of one frame to a batch and back. No sockets, no allocation, no trust in
+ * a length.
  *
- * Decoding keeps pointers into the frame: it must outlive them. Sections are aligned to 8 bytes within the frame,
- * but the frame itself may begin anywhere: read times and values by memcpy. */
+ * Decoding keeps pointers into the frame: it must outlive them. Sections are aligned to 8 bytes
+ * within the frame, but the frame itself may begin anywhere: read times and values by memcpy. */
 #ifndef INGEST_BATCH_H
 #define INGEST_BATCH_H
 
@@ -16,7 +17,8 @@ struct wire_batch {
     uint64_t sequence;
     bool wait;             /* answer only when durable */
     uint16_t block_count;  /* 0 = HELLO */
-    const char *peer_name; /* of a HELLO: UTF-8, not terminated; may hold any byte: sanitise before showing */
+    const char *peer_name; /* of a HELLO: UTF-8, not terminated; may hold any byte: sanitise before
+                              showing */
     uint16_t peer_name_bytes;
 
     /* private */
@@ -33,15 +35,17 @@ struct wire_batch {
     } previous;
 };
 
-/* One block. `clock` is where its times come from, never WIRE_CLOCK_PREVIOUS: that is resolved while decoding. */
+/* One block. `clock` is where its times come from, never WIRE_CLOCK_PREVIOUS: that is resolved
+ * while decoding. */
 struct wire_block {
-    const char *name;      /* not terminated, not checked against the rules of names */
-    const void *times_ns;  /* clock EXPLICIT: `count` int64, unaligned; else NULL */
-    const void *values;    /* `values_bytes` bytes, unaligned */
-    size_t values_bytes;   /* count x product of dims x size of the dtype, checked against the frame */
-    int64_t t0_ns;         /* clock REGULAR; WIRE_T0_ARRIVAL: the last sample is stamped on arrival */
-    int64_t period_ps;     /* clock REGULAR: at least 1 */
-    uint32_t count;        /* at least 1 */
+    const char *name;     /* not terminated, not checked against the rules of names */
+    const void *times_ns; /* clock EXPLICIT: `count` int64, unaligned; else NULL */
+    const void *values;   /* `values_bytes` bytes, unaligned */
+    size_t
+        values_bytes;  /* count x product of dims x size of the dtype, checked against the frame */
+    int64_t t0_ns;     /* clock REGULAR; WIRE_T0_ARRIVAL: the last sample is stamped on arrival */
+    int64_t period_ps; /* clock REGULAR: at least 1 */
+    uint32_t count;    /* at least 1 */
     uint32_t dims[WIRE_RANK_MAX];
     uint16_t name_bytes;
     uint8_t rank;
@@ -54,44 +58,51 @@ struct wire_block {
 /* True when a frame begins with the magic of a batch; else it is line protocol. */
 bool wire_is_batch(const void *frame, size_t frame_bytes);
 
-/* Reads the header and checks the checksum, version, flags, lengths and the chain of all block lengths.
- * Returns WIRE_OK, MALFORMED, CHECKSUM or VERSION_UNKNOWN, and then *ret_reason (never NULL on a refusal) is a
- * static sentence. After CHECKSUM or VERSION_UNKNOWN (an unknown version) nothing in the frame is believed: session
- * and sequence are 0. After any other refusal they are what the header says, as far as it reaches. */
+/* Reads the header and checks the checksum, version, flags, lengths and the chain of all block
+ * lengths. Returns WIRE_OK, MALFORMED, CHECKSUM or VERSION_UNKNOWN, and then *ret_reason (never
+ * NULL on a refusal) is a static sentence. After CHECKSUM or VERSION_UNKNOWN (an unknown version)
+ * nothing in the frame is believed: session and sequence are 0. After any other refusal they are
+ * what the header says, as far as it reaches. */
 enum wire_code wire_batch_open(const void *frame, size_t frame_bytes, struct wire_batch *ret_batch,
                                const char **ret_reason);
 
-/* Reads the next block; call it block_count times. Returns WIRE_OK, or MALFORMED, VERSION_UNKNOWN (flag or clock)
- * or TYPE_MISMATCH (a dtype that is none) for this block alone: the next call goes on behind it. The name is set
- * whenever it lies within the block. */
+/* Reads the next block; call it block_count times. Returns WIRE_OK, or MALFORMED, VERSION_UNKNOWN
+ * (flag or clock) or TYPE_MISMATCH (a dtype that is none) for this block alone: the next call goes
+ * on behind it. The name is set whenever it lies within the block. */
 enum wire_code wire_batch_next(struct wire_batch *batch, struct wire_block *ret_block,
                                const char **ret_reason);
 
-/* Encoding: begin, add blocks, finish. Writes into the caller's memory (any alignment); -ENOSPC when it is full (the
- * batch stays as it was), -EINVAL for a block that no decoder would take, -E2BIG past 65,535 blocks. */
+/* Encoding: begin, add blocks, finish. Writes into the caller's memory (any alignment, at least the
+ * 32 bytes of a header); -ENOSPC when it is full (the batch stays as it was), -EINVAL for a block
+ * that no decoder would take or that has no form on the wire (stamp_on_arrival), -E2BIG past 65,535
+ * blocks. */
 struct wire_encoder {
     uint8_t *bytes;
     size_t capacity_bytes;
     size_t used_bytes;
+    uint32_t last_count; /* samples of the last block: what WIRE_CLOCK_PREVIOUS must have too */
     uint16_t block_count;
 };
 
 void wire_encode_begin(struct wire_encoder *encoder, void *bytes, size_t capacity_bytes);
 
-/* Adds a block as `block` says; `clock` may be WIRE_CLOCK_PREVIOUS. name, times_ns and values are copied. */
+/* Adds a block as `block` says; `clock` may be WIRE_CLOCK_PREVIOUS. name, times_ns and values are
+ * copied. */
 int wire_encode_block(struct wire_encoder *encoder, const struct wire_block *block);
 
-/* Bytes that wire_encode_block() would add, or 0 if that cannot be told in size_t. */
+/* Bytes that wire_encode_block() would add, or 0 for a block that it would refuse as such. */
 size_t wire_block_bytes(const struct wire_block *block);
 
 /* Fills in the header and, unless `with_crc` is false, the checksum. Returns the frame's length. */
 size_t wire_encode_finish(struct wire_encoder *encoder, uint64_t session, uint64_t sequence,
                           uint16_t flags, bool with_crc);
 
-/* Changes session and sequence of a finished frame and its checksum if it has one (for a queue that is resent). */
+/* Changes session and sequence of a finished frame and its checksum if it has one (for a queue that
+ * is resent). */
 void wire_frame_restamp(void *frame, size_t frame_bytes, uint64_t session, uint64_t sequence);
 
-/* A HELLO: 32 bytes and the name (cut at 64). Returns the frame's length; `bytes` holds at least 96. */
+/* A HELLO: 32 bytes and the name (cut at 64). Returns the frame's length; `bytes` holds at
+ * least 96. */
 size_t wire_encode_hello(void *bytes, uint64_t session, uint64_t sequence, const char *peer_name);
 
 #endif

@@ -2,10 +2,11 @@
  *
  *     measurement,tag=v,other=w field=1.5,count=2i,on=t 1700000000000000000
  *
- * Each field is a sample of the series "measurement/other=w/tag=v/field" (tags sorted by key), as f8, i8 (2i), u8 (2u)
- * or u1 (booleans). Bytes that a name may not hold are percent-encoded. String fields are skipped and counted. A line
- * without a time is stamped on arrival. The lines of one series in a frame are gathered into one block, in their order.
- * Unlike batches, this allocates: at most a small multiple of the frame's length, kept for the next frame. */
+ * Each field is a sample of the series "measurement/other=w/tag=v/field" (tags sorted by key), as
+ * f8, i8 (2i), u8 (2u) or u1 (booleans). Bytes that a name may not hold are percent-encoded. String
+ * fields are skipped and counted. A line without a time is stamped on arrival. The lines of one
+ * series in a frame are gathered into one block, in their order. Unlike batches, this allocates: at
+ * most a small multiple of the frame's length, kept for the next frame. */
 #ifndef INGEST_LINE_PROTOCOL_H
 #define INGEST_LINE_PROTOCOL_H
 
@@ -23,17 +24,18 @@ struct line_protocol_result {
     size_t block_count;
     size_t sample_count;
     size_t strings_skipped;
-    size_t lines_bad;           /* lines that are not line protocol: skipped, the others stand */
-    size_t first_bad_line;      /* from 1; 0 = none */
-    const char *first_reason;   /* static; why that line is bad */
+    size_t lines_bad;         /* lines that are not line protocol: skipped, the others stand */
+    size_t first_bad_line;    /* from 1; 0 = none */
+    const char *first_reason; /* static; why that line is bad */
 };
 
-/* Parses a whole frame. Returns 0, -ENOMEM, or -E2BIG when it holds more than 65,535 series. The same field with two
- * dtypes in one frame makes its second kind a bad line. */
+/* Parses a whole frame. Returns 0, -ENOMEM, or -E2BIG when it holds more than 65,535 series. The
+ * same field with two dtypes in one frame makes its second kind a bad line. */
 int line_protocol_parse(struct line_protocol *parser, const char *text, size_t text_bytes,
                         struct line_protocol_result *ret_result);
 
-/* Block `index` of the last frame; valid until the next parse. clock is EXPLICIT with stamp_on_arrival set. */
+/* Block `index` of the last frame; valid until the next parse. clock is EXPLICIT with
+ * stamp_on_arrival set. */
 void line_protocol_block(const struct line_protocol *parser, size_t index,
                          struct wire_block *ret_block);
 

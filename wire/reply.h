@@ -27,8 +27,8 @@ struct wire_reply {
 /* Writes at most WIRE_REPLY_BYTES_MAX bytes; returns how many. */
 size_t wire_reply_encode(const struct wire_reply *reply, void *bytes);
 
-/* 0, or -EBADMSG (not a reply, or lengths that do not fit), -EPROTONOSUPPORT (a version that we do not know). A code
- * that we do not know is passed on as it is. */
+/* 0, or -EBADMSG (not a reply, or lengths that do not fit), -EPROTONOSUPPORT (a version that we do
+ * not know). A code that we do not know is passed on as it is. */
 int wire_reply_decode(const void *frame, size_t frame_bytes, struct wire_reply *ret_reply);
 
 /* "OK", "TYPE_MISMATCH", ...; "UNKNOWN" for a code that is none. */

@@ -1,5 +1,5 @@
-/* wire_format.h - the bytes of a batch and of a reply, version 1. Mirrors docs/protocol.md: change both.
- * Everything is little-endian and every section is aligned to 8 bytes within its frame. */
+/* wire_format.h - the bytes of a batch and of a reply, version 1. Mirrors docs/protocol.md: change
+ * both. Everything is little-endian and every section is aligned to 8 bytes within its frame. */
 #ifndef INGEST_WIRE_FORMAT_H
 #define INGEST_WIRE_FORMAT_H
 
@@ -33,12 +33,12 @@ enum wire_clock {
 struct wire_batch_header {
     uint8_t magic[3];
     uint8_t version;
-    uint32_t crc32;        /* of bytes 8 to the end; 0 = none */
-    uint32_t frame_bytes;  /* of the whole frame */
-    uint16_t block_count;  /* 0 = HELLO */
+    uint32_t crc32;       /* of bytes 8 to the end; 0 = none */
+    uint32_t frame_bytes; /* of the whole frame */
+    uint16_t block_count; /* 0 = HELLO */
     uint16_t flags;
-    uint64_t session;      /* 0 = none */
-    uint64_t sequence;     /* in the session, from 1 */
+    uint64_t session;  /* 0 = none */
+    uint64_t sequence; /* in the session, from 1 */
 };
 static_assert(sizeof(struct wire_batch_header) == 32, "batch header");
 static_assert(offsetof(struct wire_batch_header, version) == 3, "batch header");
@@ -49,15 +49,16 @@ static_assert(offsetof(struct wire_batch_header, flags) == 14, "batch header");
 static_assert(offsetof(struct wire_batch_header, session) == 16, "batch header");
 static_assert(offsetof(struct wire_batch_header, sequence) == 24, "batch header");
 
-/* Followed by: u32 dims[rank] | name | i64 times[count] (explicit only) | values in C order; each padded to 8. */
+/* Followed by: u32 dims[rank] | name | i64 times[count] (explicit only) | values in C order; each
+ * padded to 8. */
 struct wire_block_header {
-    uint32_t block_bytes;  /* header and padding included; a multiple of 8 */
+    uint32_t block_bytes; /* header and padding included; a multiple of 8 */
     uint16_t name_bytes;
-    uint8_t dtype[2];      /* "f4" */
-    uint32_t count;        /* samples */
-    uint8_t clock;         /* enum wire_clock */
+    uint8_t dtype[2]; /* "f4" */
+    uint32_t count;   /* samples */
+    uint8_t clock;    /* enum wire_clock */
     uint8_t rank;
-    uint16_t flags;        /* 0 */
+    uint16_t flags; /* 0 */
     int64_t t0_ns;
     int64_t period_ps;
 };
@@ -75,17 +76,17 @@ static_assert(offsetof(struct wire_block_header, period_ps) == 24, "block header
 struct wire_reply_header {
     uint8_t magic[3];
     uint8_t version;
-    uint16_t code;             /* enum wire_code */
+    uint16_t code; /* enum wire_code */
     uint16_t text_bytes;
     uint64_t session;
-    uint64_t sequence;         /* the batch that this is about; 0 = cumulative only */
-    uint64_t stored;           /* every batch up to here was applied or refused for good */
-    uint64_t durable;          /* every batch up to here survives power loss, or was refused for good */
-    uint32_t credit_batches;   /* batches that may be sent and not yet stored */
-    uint32_t frame_bytes_max;  /* largest frame accepted */
-    uint64_t late_samples;     /* samples dropped as late in this session */
-    uint32_t refused_blocks;   /* in this batch */
-    uint32_t credit_kib;       /* as credit_batches, in KiB */
+    uint64_t sequence; /* the batch that this is about; 0 = cumulative only */
+    uint64_t stored;   /* every batch up to here was applied or refused for good */
+    uint64_t durable;  /* every batch up to here survives power loss, or was refused for good */
+    uint32_t credit_batches;  /* batches that may be sent and not yet stored */
+    uint32_t frame_bytes_max; /* largest frame accepted */
+    uint64_t late_samples;    /* samples dropped as late in this session */
+    uint32_t refused_blocks;  /* in this batch */
+    uint32_t credit_kib;      /* as credit_batches, in KiB */
 };
 static_assert(sizeof(struct wire_reply_header) == 64, "reply header");
 static_assert(offsetof(struct wire_reply_header, code) == 4, "reply header");
@@ -100,7 +101,8 @@ static_assert(offsetof(struct wire_reply_header, late_samples) == 48, "reply hea
 static_assert(offsetof(struct wire_reply_header, refused_blocks) == 56, "reply header");
 static_assert(offsetof(struct wire_reply_header, credit_kib) == 60, "reply header");
 
-/* Codes of a reply. All but CHECKSUM, GAP, STORE_FULL and BUSY are permanent: the sequence is consumed. */
+/* Codes of a reply. All but CHECKSUM, GAP, STORE_FULL and BUSY are permanent: the sequence is
+ * consumed. */
 enum wire_code {
     WIRE_OK = 0,
     WIRE_MALFORMED = 1,
