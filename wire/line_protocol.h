@@ -14,7 +14,8 @@
 
 struct line_protocol;
 
-/* -ENOMEM. One parser a thread. */
+/* 0, -ENOMEM, or -EIO when the system gives no random bytes (for the hash of names). One parser a
+ * thread. */
 int line_protocol_new(struct line_protocol **ret_parser);
 
 /* NULL is allowed. */
@@ -29,7 +30,8 @@ struct line_protocol_result {
     const char *first_reason; /* static; why that line is bad */
 };
 
-/* Parses a whole frame. Returns 0, -ENOMEM, or -E2BIG when it holds more than 65,535 series. The
+/* Parses a whole frame. Returns 0, -ENOMEM, or -E2BIG when it holds more than 65,535 series or
+ * 4 GiB; then there are no blocks. The
  * same field with two dtypes in one frame makes its second kind a bad line. */
 int line_protocol_parse(struct line_protocol *parser, const char *text, size_t text_bytes,
                         struct line_protocol_result *ret_result);
