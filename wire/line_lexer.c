@@ -139,12 +139,10 @@ static const char *skip_string(struct line_cursor *cursor)
         if (*at == '\\' && cursor->end - at > 1 && (at[1] == '"' || at[1] == '\\'))
             at++;
     }
-    if (at == cursor->end || *at != '"') {
-        /* The search went to the end of the text: it is not made again for the lines that follow.
-         */
-        cursor->no_quotes_ahead = true;
+    /* This search went to the end of the text, and happens once: a line further on that began a
+     * string would have closed this one. */
+    if (at == cursor->end)
         return "a string is not closed";
-    }
     cursor->at = at + 1;
     cursor->line_number = line_number;
     return NULL;

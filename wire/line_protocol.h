@@ -5,8 +5,9 @@
  * Each field is a sample of the series "measurement/other=w/tag=v/field" (tags sorted by key), as
  * f8, i8 (2i), u8 (2u) or u1 (booleans). Bytes that a name may not hold are percent-encoded. String
  * fields are skipped and counted. A line without a time is stamped on arrival. The lines of one
- * series in a frame are gathered into one block, in their order. Unlike batches, this allocates: at
- * most a small multiple of the frame's length, kept for the next frame. */
+ * series in a frame are gathered into one block, in their order. Unlike batches, this allocates,
+ * and keeps what it has for the next frame: 36 bytes a sample (whose text has at least four) and 17
+ * MB of names at the very most. */
 #ifndef INGEST_LINE_PROTOCOL_H
 #define INGEST_LINE_PROTOCOL_H
 
@@ -31,8 +32,8 @@ struct line_protocol_result {
 };
 
 /* Parses a whole frame. Returns 0, -ENOMEM, or -E2BIG when it holds more than 65,535 series or
- * 4 GiB; then there are no blocks. The
- * same field with two dtypes in one frame makes its second kind a bad line. */
+ * is longer than 4 GiB; then there are no blocks. The same field with two dtypes in one frame makes
+ * its second kind a bad line. */
 int line_protocol_parse(struct line_protocol *parser, const char *text, size_t text_bytes,
                         struct line_protocol_result *ret_result);
 
