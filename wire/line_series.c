@@ -8,9 +8,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* A full table is cut to nothing slot by slot; clearing all slots is cheaper from this many series
- * on. */
 #define SLOTS_MIN 64
+
+/* Clearing this many slots costs about as much as looking for one series. */
+#define SLOTS_PER_WALK 32
 
 static uint64_t rotate(uint64_t value, unsigned bits)
 {
