@@ -1,21 +1,25 @@
 /* ingest_gateway.h - libingest-gateway: push samples to ingestd, and lose none.
  *
+ *     const struct ingest_gateway_options options = {.endpoint = "tcp://127.0.0.1:5570"};
  *     struct ingest_gateway *gateway;
- *     ingest_gateway_open(&(struct ingest_gateway_options){.endpoint = "tcp://127.0.0.1:5570", .name = "pump-7"}, &gateway);
- *     float values[100] = {...};
- *     struct ingest_block block = {.name = "plant1/pump7/pressure", .dtype = "f4", .clock = INGEST_REGULAR,
- *                                  .t0_ns = start_ns, .period_ps = 10000000000, .count = 100, .values = values};
+ *     ingest_gateway_open(&options, &gateway);
+ *     const struct ingest_block block = {.name = "plant1/pump7/pressure", .dtype = "f4",
+ *                                        .clock = INGEST_REGULAR, .t0_ns = start_ns,
+ *                                        .period_ps = 10000000000, .count = 100,
+ *                                        .values = values};
  *     ingest_gateway_push(gateway, &block, 1, -1, NULL);
  *     ...
  *     ingest_gateway_drain(gateway, INGEST_DURABLE, 10000);
  *     ingest_gateway_close(gateway);
  *
- * A pushed batch is kept in memory until the daemon says that it is durable; after a lost connection, a restart of the
- * daemon or a gap it is sent again, and the daemon drops what it already has: every sample arrives exactly once, as long as
- * this process lives.
+ * A pushed batch is kept in memory until the daemon says that it is durable; after a lost
+ * connection, a restart of the daemon or a gap it is sent again, and the daemon drops what it
+ * already has: every sample arrives exactly once, as long as this process lives.
  *
- * Threads: a gateway belongs to one thread at a time. There is no thread of its own: the connection moves on inside push, poll
- * and drain; call poll at least every few seconds when there is nothing to push. Fork: the child must not use it.
+ * Threads: a gateway belongs to one thread at a time. There is no thread of its own: the connection
+ * moves on inside push, poll and drain; call poll at least every few seconds when there is nothing
+ * to push. Fork: the child must not use it.
+ *
  * Errors: 0 or a negative errno. Nothing is printed. Depends on libzmq alone. */
 #ifndef INGEST_GATEWAY_H
 #define INGEST_GATEWAY_H
@@ -44,62 +48,106 @@ enum ingest_clock {
 
 /* Samples of one series. Zero what you do not use. */
 struct ingest_block {
-    const char *name;         /* 1 to 255 bytes, terminated; segments joined by '/' */
-    const char *dtype;        /* "f4" "f8" "i1" "i2" "i4" "i8" "u1" "u2" "u4" "u8" */
+    const char *name;  /* 1 to 255 bytes, terminated; segments joined by '/' */
+    const char *dtype; /* "f4" "f8" "i1" "i2" "i4" "i8" "u1" "u2" "u4" "u8" */
     enum ingest_clock clock;
-    unsigned rank;            /* of a sample: 0 = a scalar, at most 4 */
+    unsigned rank; /* of a sample: 0 = a scalar, at most 4 */
     uint32_t dims[4];
-    uint32_t count;           /* samples, at least 1 */
-    int64_t t0_ns;            /* INGEST_REGULAR: nanoseconds since the Unix epoch */
-    int64_t period_ps;        /* INGEST_REGULAR: picoseconds, at least 1000 */
-    const int64_t *times_ns;  /* INGEST_EXPLICIT: `count` stamps, strictly increasing */
-    const void *values;       /* count x dims elements, C order, little-endian */
+    uint32_t count;          /* samples, at least 1 */
+    int64_t t0_ns;           /* INGEST_REGULAR: nanoseconds since the Unix epoch */
+    int64_t period_ps;       /* INGEST_REGULAR: picoseconds, at least 1000 */
+    const int64_t *times_ns; /* INGEST_EXPLICIT: `count` stamps, strictly increasing */
+    const void *values;      /* count x dims elements, C order, little-endian */
 };
 
-/* Why the daemon refused for good (codes of docs/protocol.md). */
+/* Why the daemon refused (codes of docs/protocol.md). */
 struct ingest_refusal {
-    uint64_t sequence;        /* of the batch */
+    uint64_t sequence; /* of the batch; 0 = the daemon did not say which */
     unsigned code;
-    const char *code_name;    /* "TYPE_MISMATCH", ... */
-    const char *text;         /* the daemon's sentence, terminated; valid during the callback */
-    uint32_t refused_blocks;  /* in that batch; the other blocks were applied */
+    const char *code_name;   /* "TYPE_MISMATCH", ... */
+    const char *text;        /* the daemon's sentence, terminated; valid during the callback */
+    uint32_t refused_blocks; /* in that batch; the other blocks were applied */
 };
 
 struct ingest_gateway_options {
-    const char *endpoint;     /* "tcp://host:5570" or "ipc:///path"; required */
-    const char *name;         /* for the daemon's log and status; NULL = the host's name */
-    uint64_t session;         /* 0 = a new random one */
-    uint32_t window_batches;  /* batches kept until durable; 0 = 1,024 */
-    size_t window_bytes;      /* bytes of them; 0 = 64 MiB */
-    int reconnect_min_ms;     /* 0 = 100; back-off is jittered and doubles up to reconnect_max_ms */
-    int reconnect_max_ms;     /* 0 = 30,000 */
-    int silence_ms;           /* with batches under way and no answer for that long the connection is opened anew; 0 = 5,000 */
-    /* Called inside push, poll and drain, never after close. They may call ingest_gateway_status(), nothing else. */
+    /* "tcp://host:5570" or "ipc:///path"; required. */
+    const char *endpoint;
+
+    /* For the daemon's log and status, at most 64 bytes. NULL = the host's name. */
+    const char *name;
+
+    /* 0 = a new random one. A caller that keeps a queue of its own over a restart keeps the session
+     * too, and pushes its queue from first_sequence on (0 = 1), the oldest batch that it holds. */
+    uint64_t session;
+    uint64_t first_sequence;
+
+    /* What is kept until durable, in batches (0 = 1,024) and bytes (0 = 64 MiB). A single batch
+     * that is larger is taken when nothing else is kept. */
+    uint32_t window_batches;
+    size_t window_bytes;
+
+    /* Pause before a new connection: random in [min, 3 min), then doubling up to max. 0 = 500 and
+     * 30,000. */
+    int reconnect_min_ms;
+    int reconnect_max_ms;
+
+    /* Batches are kept and nothing comes back: after half of this the daemon is asked where it is,
+     * after all of it the connection is opened anew. 0 = 5,000. */
+    int silence_ms;
+
+    /* Called inside push, poll and drain. They may call ingest_gateway_status(), nothing else. */
+
+    /* Moved; `stored` can also fall: the daemon was restarted. */
     void (*on_progress)(uint64_t stored, uint64_t durable, void *context);
+
+    /* For good. Once a batch. */
     void (*on_refused)(const struct ingest_refusal *refusal, void *context);
+
+    /* The daemon asks for batches again, after a pause: its disk is full, it is busy. They are kept
+     * and sent again. */
+    void (*on_delayed)(const struct ingest_refusal *reason, void *context);
+
     void *context;
 };
 
-/* Opens a gateway; does not wait for the daemon. -EINVAL: an option; -ENOMEM; -EMFILE and others from libzmq. */
+/* Opens a gateway; does not wait for the daemon. -EINVAL: an option; -ENOMEM; -EMFILE and others
+ * from libzmq. */
 INGEST_GATEWAY_API int ingest_gateway_open(const struct ingest_gateway_options *options,
                                            struct ingest_gateway **ret_gateway);
 
 /* Closes at once: what is not durable yet may be lost (drain first). NULL is allowed. */
 INGEST_GATEWAY_API void ingest_gateway_close(struct ingest_gateway *gateway);
 
-/* Pushes one batch; the blocks are copied. Waits up to timeout_ms for room in the window and for the daemon's credit (-1 = for
- * ever, 0 = not at all). 0, and then *ret_sequence (may be NULL) is its number. -EAGAIN: no room yet, nothing was taken. -EINVAL: a
- * block that no daemon would take. -EMSGSIZE: larger than the daemon's largest frame: split it. -ENOMEM. */
+/* Pushes one batch; the blocks are copied. A batch holds at most one block a series. Waits up to
+ * timeout_ms for room in the window (-1 = for ever, 0 = not at all); the daemon's credit decides
+ * when it is sent. 0, and then *ret_sequence (may be NULL) is its number. -EAGAIN: no room yet,
+ * nothing was taken. -EINVAL: a block that no daemon would take. -EMSGSIZE: larger than the
+ * daemon's largest frame: split it (as long as that is not known, on_refused tells later). -ENOMEM.
+ */
 INGEST_GATEWAY_API int ingest_gateway_push(struct ingest_gateway *gateway,
                                            const struct ingest_block *blocks, size_t block_count,
                                            int timeout_ms, uint64_t *ret_sequence);
 
-/* Pushes line protocol text (InfluxDB's), as session-less frames: kept and resent until answered, so at least once; times in the
- * lines make a repeated line late and so dropped. Otherwise as ingest_gateway_push(). */
-INGEST_GATEWAY_API int ingest_gateway_push_lines(struct ingest_gateway *gateway, const char *text,
-                                                 size_t text_bytes, int timeout_ms);
+/* What was found in line protocol text. */
+struct ingest_lines {
+    size_t samples;         /* pushed */
+    size_t strings_skipped; /* string fields, which are not samples */
+    size_t lines_bad;       /* lines that are not line protocol: skipped, the others were pushed */
+    size_t first_bad_line;  /* from 1; 0 = none */
+    const char *reason;     /* what is wrong with that line; static, NULL = nothing */
+};
 
-/* Sends, receives and calls back for up to timeout_ms; returns early when there was progress: 1, else 0. */
+/* Pushes line protocol text (InfluxDB's; whole lines) as one batch, with the same guarantees: the
+ * text is read here, and its samples are sent as blocks. A sample without a time is stamped by the
+ * daemon when it is the only one of its series in the text, else here. ret_lines may be NULL. 0
+ * also when no line holds a sample; then nothing is pushed. -E2BIG: more than 65,535 series.
+ * Otherwise as ingest_gateway_push(). */
+INGEST_GATEWAY_API int ingest_gateway_push_lines(struct ingest_gateway *gateway, const char *text,
+                                                 size_t text_bytes, int timeout_ms,
+                                                 struct ingest_lines *ret_lines);
+
+/* Sends, receives and calls back for up to timeout_ms; returns early when there was progress: 1,
+ * else 0. */
 INGEST_GATEWAY_API int ingest_gateway_poll(struct ingest_gateway *gateway, int timeout_ms);
 
 enum ingest_ack { INGEST_STORED, INGEST_DURABLE };
@@ -110,25 +158,28 @@ INGEST_GATEWAY_API int ingest_gateway_drain(struct ingest_gateway *gateway, enum
 
 struct ingest_gateway_status {
     uint64_t session;
-    uint64_t pushed;           /* sequence of the newest batch pushed */
+    uint64_t pushed; /* sequence of the newest batch pushed */
     uint64_t stored;
     uint64_t durable;
-    uint64_t refused_batches;  /* with at least one block refused */
+    uint64_t refused_batches; /* with at least one block refused */
     uint64_t refused_blocks;
-    uint64_t late_samples;     /* dropped by the daemon as late, in this session */
+    uint64_t late_samples; /* dropped by the daemon as late, in this session */
     uint64_t resent_batches;
     uint64_t reconnects;
-    uint32_t window_batches;   /* kept now */
+    uint32_t window_batches; /* kept now */
     size_t window_bytes;
-    uint32_t credit_batches;   /* as the daemon last said */
-    uint32_t frame_bytes_max;  /* largest frame that the daemon takes; 0 = not known yet */
-    int connected;             /* 1 when the daemon answered since the connection was opened */
+    uint32_t credit_batches;  /* as the daemon last said */
+    uint32_t frame_bytes_max; /* largest frame that the daemon takes; 0 = not known yet */
+    int connected;            /* 1 when the daemon answered since the connection was opened */
+    unsigned delay_code;      /* why the daemon asked to wait (STORE_FULL, BUSY); 0 = it does not */
+    int64_t answered_ms;      /* since the daemon's last reply; -1 = it never answered */
 };
 INGEST_GATEWAY_API void ingest_gateway_status(const struct ingest_gateway *gateway,
                                               struct ingest_gateway_status *ret_status);
 
-/* A descriptor to wait for in the caller's own event loop: readable means "call ingest_gateway_poll(gateway, 0)"; call that also
- * after each push and at least once a second. Edge-triggered, as ZeroMQ's ZMQ_FD. */
+/* A descriptor to wait for in the caller's own event loop; it stays the same over reconnects.
+ * Readable means "call ingest_gateway_poll(gateway, 0)"; call that also after each push and at
+ * least once a second. */
 INGEST_GATEWAY_API int ingest_gateway_fd(const struct ingest_gateway *gateway);
 
 /* "0.1.0" */
