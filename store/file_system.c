@@ -168,6 +168,13 @@ void fs_unmap(void *address, size_t length_bytes)
         (void)munmap(address, length_bytes);
 }
 
+int fs_map_zeros_over(void *page, size_t length_bytes)
+{
+    void *address =
+        mmap(page, length_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    return address == MAP_FAILED ? -errno : 0;
+}
+
 size_t fs_page_bytes(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);

@@ -57,7 +57,8 @@ struct reader_snapshot {
 };
 
 /* Takes a snapshot; maps more of a growing file where it grew. -ESTALE: the writer's epoch changed or the files were replaced or
- * unlinked: close and open again. -ENODATA: a file was truncated. */
+ * unlinked: close and open again. -ENODATA: a file was truncated, or a page of it cannot be read. -EBADMSG: the head's live words, or
+ * the newest run, are nonsense. After an error the snapshot before must not be used. */
 int reader_snapshot(struct reader *reader, struct reader_snapshot *ret_snapshot);
 
 /* A window across a ring's seam is two spans; the second may be empty. Values point into the mapping. */
@@ -68,23 +69,26 @@ struct reader_span {
     uint64_t count;           /* rows */
 };
 /* Rows [from, to) of the snapshot last taken: first <= from <= to <= count. Zero-copy: after using them, ask
- * reader_first_valid() and drop what lies below. */
+ * reader_first_valid() and drop what lies below. The spans hold until the next snapshot or reader_close(). */
 void reader_spans(const struct reader *reader, uint64_t from, uint64_t to,
                   struct reader_span ret_spans[2]);
 
-/* The first index that has not been overwritten until now (acquire fence, then the frontier again). */
+/* The first index of the snapshot that has not been overwritten until now (acquire fence, then the frontier again);
+ * the snapshot's count when none is left. */
 uint64_t reader_first_valid(const struct reader *reader);
 
 /* Copies rows [from, to) and re-checks: *ret_first_valid > from means that rows below it were overwritten while they were copied and
- * must be dropped. `values` (sample_bytes a row) and `times_ns` may be NULL. -EFAULT: a page could not be read (truncated file).
+ * must be dropped; it is at most `to`. `values` (sample_bytes a row) and `times_ns` may be NULL. -EFAULT: a page could not be read
+ * (truncated file); -EINVAL: not rows of the snapshot; -EBADMSG: damaged runs.
  * Times of a regular series are computed from its runs. */
 int reader_copy(struct reader *reader, uint64_t from, uint64_t to, void *values, int64_t *times_ns,
                 uint64_t *ret_first_valid);
 
-/* Time of one row of the snapshot. -ERANGE: it is not there any more; -EFAULT. */
+/* Time of one row of the snapshot. -ERANGE: it is not there any more; -EFAULT; -EBADMSG: damaged runs. */
 int reader_time_ns(struct reader *reader, uint64_t index, int64_t *ret_time_ns);
 
-/* The first row of the snapshot with time >= time_ns, or snapshot.count. Binary search over runs or times. -EFAULT. */
+/* The first row of the snapshot with time >= time_ns, or snapshot.count. Binary search over runs or times.
+ * -EFAULT; -EBADMSG: damaged runs. */
 int reader_find_time(struct reader *reader, int64_t time_ns, uint64_t *ret_index);
 
 struct reader_run {
