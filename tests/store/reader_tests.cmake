@@ -8,3 +8,8 @@ target_link_libraries(npy_header_tool PRIVATE ingest_flags ingest_store)
 ingest_script_test(test_npy_header_numpy test_npy_header_numpy.py)
 
 ingest_test(test_status_file SOURCES test_status_file.c LIBS ingest_store)
+
+# Files written byte by byte, for the tests of what reads them.
+add_library(series_files STATIC series_files.c)
+target_link_libraries(series_files PRIVATE ingest_flags PUBLIC ingest_store)
+ingest_test(test_reader SOURCES test_reader.c LIBS series_files)
