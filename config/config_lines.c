@@ -55,9 +55,11 @@ static int read_physical(struct config_lines *lines, char *text, size_t text_byt
 {
     size_t length = 0;
     int c;
-    while ((c = getc(lines->file)) != EOF && c != '\n') {
+    while ((c = getc(lines->file)) != EOF) {
         if (++lines->read_bytes > CONFIG_FILE_BYTES_MAX)
             return -EFBIG;
+        if (c == '\n')
+            break;
         if (c == '\0')
             *ret_fault = "holds a NUL byte; write plain text";
         if (length < text_bytes)
@@ -68,7 +70,6 @@ static int read_physical(struct config_lines *lines, char *text, size_t text_byt
         return errno > 0 ? -errno : -EIO;
     if (c == EOF && length == 0)
         return 0;
-    lines->read_bytes++;
     lines->number++;
     /* The terminator of a line from Windows; of a longer line it was not kept, and it is too long
      * anyhow. */
