@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+"""Writes the seeds of the wire's fuzz targets to fuzz/corpus/<target>/, the same ones each time. They are kept in the
+repository; this says where they come from. Seeds of other targets are left alone."""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "support"))
+import ingest_wire as wire  # noqa: E402
+
+REGULAR = dict(t0_ns=1700000000 * 10**9, period_ps=5 * 10**9)
+
+
+def batches():
+    regular = wire.block("plant1/boiler/temp", "f4", [20.5, 20.75], **REGULAR)
+    explicit = wire.block("a/b", "i8", [1, -1, 2], times_ns=[1, 2, 3])
+    same_times = wire.block("a/c", "u2", [4, 5, 6], clock=wire.PREVIOUS)
+    vector = wire.block("accel", "i2", [1, 2, 3, 4, 5, 6], dims=(3,), times_ns=[7, 8])
+    arrival = wire.block("door", "u1", [1])
+    yield "regular", wire.encode_batch([regular], session=7, sequence=1)
+    yield "explicit", wire.encode_batch([explicit, same_times], crc=False)
+    yield "vector", wire.encode_batch([vector], crc=False)
+    yield "rank4", wire.encode_batch([wire.block("r", "u1", bytes(24), dims=(1, 2, 3, 4), clock=0, count=1)], crc=False)
+    yield "arrival", wire.encode_batch([arrival], flags=wire.FLAG_WAIT)
+    yield "no-clock", wire.encode_batch([wire.block("n", "f8", [1.0], clock=wire.REGULAR, t0_ns=wire.T0_ARRIVAL,
+                                                    period_ps=1)], crc=False)
+    yield "many", wire.encode_batch([regular, explicit, same_times, arrival, same_times], session=1, sequence=2,
+                                    crc=False)
+    yield "regular-then-same", wire.encode_batch([regular, wire.block("s", "f4", [1, 2], clock=wire.PREVIOUS)],
+                                                 crc=False)
+    yield "hello", wire.encode_hello(7, 1, "gateway-1")
+    yield "version", wire.encode_batch([arrival], version=2)
+    yield "cut", wire.encode_batch([regular], crc=False)[:61]
+
+
+def lines():
+    yield "typical", (b"weather,location=us-midwest,season=summer temperature=82.5,humidity=71i,open=true,n=5u "
+                      b"1465839830100400200\n")
+    yield "escapes", b"wea\\ ther,lo\\,c=a\\=b f\\ g=1,h=\"a \\\"b\\\\\",i=t\n"
+    yield "several", b"# comment\r\na f=1 1\r\n\r\nb f=2i 2\na f=3 3\na f=-1.5e-3\n"
+    yield "string-lines", b"m s=\"two\nlines\",f=1 5\nm s=\"open\nm f=2 6\n"
+    yield "names", b".m,-t=v.npy ~f=1,g.ini=2 1\nm/n,t=\xc3\xa9 f=1\n"
+    yield "types", b"m f=1\nm f=1i\nm f=T\nm f=18446744073709551615u\n"
+    yield "bad", b"m\nm f\n,t=v f=1\nm f=1 x\nm,t f=1\nm f=nan\nm f=1e999\n"
+    yield "numbers", b"m a=+1.,b=.5,c=1E+3,d=5e-324,e=9007199254740993,f=-9223372036854775808i -9223372036854775807\n"
+
+
+def replies():
+    yield "ok", wire.encode_reply(session=7, stored=9, durable=8, credit_batches=16, frame_bytes_max=4 << 20,
+                                  credit_kib=4096)
+    yield "refusal", wire.encode_reply(code=wire.TYPE_MISMATCH, session=7, sequence=3, stored=3, refused_blocks=1,
+                                       text="a/b: the series has \u2018f4\u2019")
+    yield "version", wire.encode_reply(version=2)
+    yield "cut", wire.encode_reply(text="abc")[:66]
+    yield "bytes", b"\xff\xfe\xc3\x28\xe2\x82\xac\xf0\x9f\x98\x80\x00\x1b[2J"
+
+
+def main():
+    for target, seeds in (("batch", batches), ("line_protocol", lines), ("reply", replies)):
+        folder = os.path.join(HERE, "corpus", target)
+        os.makedirs(folder, exist_ok=True)
+        for name, data in seeds():
+            with open(os.path.join(folder, name), "wb") as seed:
+                seed.write(data)
+
+
+if __name__ == "__main__":
+    main()
