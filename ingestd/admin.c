@@ -1,0 +1,134 @@
+#include "admin.h"
+
+#include "log.h"
+#include "series_name.h"
+#include "settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+struct admin_match {
+    const char *glob;
+    struct series **series;
+    size_t count;
+    size_t capacity;
+};
+
+static int admin_note_match(struct series *series, void *context)
+{
+    struct admin_match *match = context;
+    const char *name = series_name(series);
+    if (!series_glob_match(match->glob, name, strlen(name)))
+        return 0;
+    if (match->count == match->capacity) {
+        size_t capacity = match->capacity == 0 ? 64 : match->capacity * 2;
+        struct series **grown = realloc(match->series, capacity * sizeof(struct series *));
+        if (grown == NULL)
+            return -ENOMEM;
+        match->series = grown;
+        match->capacity = capacity;
+    }
+    match->series[match->count++] = series;
+    return 0;
+}
+
+static int admin_by_name(const void *left, const void *right)
+{
+    const struct series *const *a = left;
+    const struct series *const *b = right;
+    return strcmp(series_name(*a), series_name(*b));
+}
+
+/* A store that is not there is not created for this. */
+static int admin_open(const struct config *config, struct store **ret_store)
+{
+    if (access(config->store_path, F_OK) != 0 && errno == ENOENT) {
+        log_error("there is no store in %s", config->store_path);
+        return EX_NOINPUT;
+    }
+    return settings_open_store(config, ret_store);
+}
+
+static int admin_finish(struct store *store, int exit_code)
+{
+    store_close(store);
+    if (fflush(stdout) != 0 && exit_code == 0) {
+        log_error("cannot write to standard output");
+        return EX_IOERR;
+    }
+    return exit_code;
+}
+
+int admin_delete(const struct config *config, const char *glob)
+{
+    const char *fault = series_glob_fault(glob);
+    if (fault != NULL) {
+        log_error("--delete '%s': %s", glob, fault);
+        return EX_USAGE;
+    }
+    struct store *store;
+    int exit_code = admin_open(config, &store);
+    if (exit_code != 0)
+        return exit_code;
+
+    struct admin_match match = {.glob = glob};
+    if (store_for_each(store, admin_note_match, &match) < 0) {
+        log_error("out of memory");
+        exit_code = EX_TEMPFAIL;
+    } else if (match.count == 0) {
+        log_error("no series matches '%s'", glob);
+        exit_code = EX_NOINPUT;
+    } else {
+        qsort(match.series, match.count, sizeof(struct series *), admin_by_name);
+    }
+    for (size_t i = 0; i < match.count && exit_code == 0; i++) {
+        struct error_text error = {.text = ""};
+        char name[STORE_NAME_BYTES_MAX + 1];
+        snprintf(name, sizeof name, "%s", series_name(match.series[i]));
+        int result = store_delete(store, match.series[i], &error);
+        if (result < 0) {
+            log_error("%s was not deleted: %s", name,
+                      error.text[0] != '\0' ? error.text : strerror(-result));
+            exit_code = EX_IOERR;
+        } else {
+            printf("deleted %s\n", name);
+        }
+    }
+    free(match.series);
+    return admin_finish(store, exit_code);
+}
+
+int admin_rename(const struct config *config, const char *name, const char *new_name)
+{
+    const char *fault = series_name_fault(new_name, strlen(new_name));
+    if (fault != NULL) {
+        log_error("--rename: '%s' cannot be a name: %s", new_name, fault);
+        return EX_USAGE;
+    }
+    struct store *store;
+    int exit_code = admin_open(config, &store);
+    if (exit_code != 0)
+        return exit_code;
+
+    struct series *series = store_find(store, name, strlen(name));
+    if (series == NULL) {
+        log_error("there is no series '%s'", name);
+        return admin_finish(store, EX_NOINPUT);
+    }
+    struct error_text error = {.text = ""};
+    struct series *renamed;
+    int result = store_rename(store, series, new_name, &renamed, &error);
+    if (result == 0) {
+        printf("renamed %s to %s\n", name, new_name);
+        return admin_finish(store, 0);
+    }
+    log_error("%s was not renamed: %s", name,
+              error.text[0] != '\0' ? error.text : strerror(-result));
+    return admin_finish(store, result == -EEXIST   ? EX_CANTCREAT
+                               : result == -EINVAL ? EX_USAGE
+                                                   : EX_IOERR);
+}

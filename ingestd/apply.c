@@ -1,0 +1,382 @@
+#include "apply_internal.h"
+
+#include "clock_ns.h"
+#include "log.h"
+#include "series_name.h"
+#include "units.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many blocks ahead of the append what it will touch begins to load: enough to hide a miss of
+ * main memory. */
+#define PREFETCH_BLOCKS 6
+#define ITEMS_FIRST     64
+#define NAMES_FIRST     64
+
+/* A name that has no series yet, in the set of those that this batch brings. */
+struct apply_name {
+    uint64_t batch; /* the set is empty for every other batch */
+    uint32_t item;
+};
+
+struct applier {
+    struct store *store;
+    const struct rules *rules;
+    int64_t max_future_ns;
+    uint64_t batch; /* number of the batch at hand, never 0: marks the series seen in it */
+    struct apply_item *items;
+    size_t item_count;
+    size_t item_capacity;
+    struct apply_name *names; /* open addressing */
+    size_t name_count;
+    size_t name_slots;  /* a power of two */
+    bool has_duplicate; /* two blocks of one series */
+    bool has_future;    /* some stamp lies beyond the horizon */
+    struct log_limit disagree_limit;
+};
+
+int applier_new(struct store *store, struct applier **ret_applier)
+{
+    struct applier *applier = calloc(1, sizeof *applier);
+    if (applier == NULL)
+        return -ENOMEM;
+    applier->store = store;
+    applier->disagree_limit = (struct log_limit){.interval_ns = 10 * NS_PER_S, .burst = 10};
+    *ret_applier = applier;
+    return 0;
+}
+
+void applier_free(struct applier *applier)
+{
+    if (applier == NULL)
+        return;
+    free(applier->items);
+    free(applier->names);
+    free(applier);
+}
+
+/* Gives an existing series its rule. Mode and capacity of a series stand: an operator may want to
+ * know that the rule would have made another one. */
+static void apply_set_rule(struct applier *applier, struct series *series)
+{
+    const char *name = series_name(series);
+    const char *label;
+    const struct series_rule *rule = rules_match(applier->rules, name, strlen(name), &label);
+    bool disagrees = false;
+    series_set_rule(series, rule, &disagrees);
+    /* Without a rule of its own, an older series with another capacity is nothing to wonder at. */
+    if (!disagrees || label == NULL)
+        return;
+    uint64_t suppressed;
+    if (log_limit_allow(&applier->disagree_limit, clock_monotonic_ns(), &suppressed))
+        log_warning("series %s: mode or capacity of rule [series.%s] is not what it was made with; "
+                    "it stays as it is suppressed=%llu",
+                    name, label, (unsigned long long)suppressed);
+}
+
+static int apply_renew_rule(struct series *series, void *context)
+{
+    if (series_rule(series) != NULL)
+        apply_set_rule(context, series);
+    return 0;
+}
+
+void applier_set_rules(struct applier *applier, const struct rules *rules, int64_t max_future_ns)
+{
+    applier->rules = rules;
+    applier->max_future_ns = max_future_ns;
+    store_for_each(applier->store, apply_renew_rule, applier);
+}
+
+/* ---- first pass ---- */
+
+static uint64_t apply_name_hash(const char *name, size_t name_bytes)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < name_bytes; i++)
+        hash = (hash ^ (uint8_t)name[i]) * UINT64_C(0x100000001b3);
+    return hash ^ (hash >> 32);
+}
+
+/* The slot of a name in the set, or the free one where it would go. */
+static struct apply_name *apply_name_slot(struct applier *applier, const struct apply_item *item)
+{
+    size_t mask = applier->name_slots - 1;
+    size_t slot = (size_t)apply_name_hash(item->name, item->name_bytes) & mask;
+    while (applier->names[slot].batch == applier->batch) {
+        const struct apply_item *other = &applier->items[applier->names[slot].item];
+        if (other->name_bytes == item->name_bytes &&
+            memcmp(other->name, item->name, item->name_bytes) == 0)
+            break;
+        slot = (slot + 1) & mask;
+    }
+    return &applier->names[slot];
+}
+
+static int apply_names_grow(struct applier *applier)
+{
+    size_t slots = applier->name_slots == 0 ? NAMES_FIRST : applier->name_slots * 2;
+    struct apply_name *grown = calloc(slots, sizeof *grown);
+    if (grown == NULL)
+        return -ENOMEM;
+    struct apply_name *before = applier->names;
+    size_t before_slots = applier->name_slots;
+    applier->names = grown;
+    applier->name_slots = slots;
+    for (size_t i = 0; i < before_slots; i++)
+        if (before[i].batch == applier->batch)
+            *apply_name_slot(applier, &applier->items[before[i].item]) = before[i];
+    free(before);
+    return 0;
+}
+
+/* Notes a name that has no series yet; says so when the batch brought it before. */
+static int apply_note_new_name(struct applier *applier, const struct apply_item *item)
+{
+    if ((applier->name_count + 1) * 2 > applier->name_slots) {
+        int result = apply_names_grow(applier);
+        if (result < 0)
+            return result;
+    }
+    struct apply_name *slot = apply_name_slot(applier, item);
+    if (slot->batch == applier->batch) {
+        applier->has_duplicate = true;
+        return 0;
+    }
+    *slot = (struct apply_name){.batch = applier->batch, .item = (uint32_t)(item - applier->items)};
+    applier->name_count++;
+    return 0;
+}
+
+static void apply_item_refuse(struct apply_item *item, enum wire_code code, const char *reason)
+{
+    item->code = code;
+    item->reason = reason;
+}
+
+/* A stamp beyond the horizon would shut the series for everything that comes until then. */
+static void apply_judge_time(struct applier *applier, struct apply_item *item, int64_t now_ns)
+{
+    if (item->block.clock == BLOCK_ARRIVAL)
+        return;
+    int64_t last_ns;
+    int result = series_block_last_ns(&item->block, now_ns, &last_ns);
+    if (result == -EINVAL) {
+        apply_item_refuse(item, WIRE_MALFORMED,
+                          "a period below 1000 ps would give two samples one stamp");
+        return;
+    }
+    if (result < 0) {
+        apply_item_refuse(item, WIRE_MALFORMED, "its times are beyond what int64 nanoseconds hold");
+        return;
+    }
+    if (last_ns > now_ns && last_ns - now_ns > applier->max_future_ns) {
+        item->code = WIRE_TIME_FUTURE;
+        applier->has_future = true;
+    }
+}
+
+static void apply_item_fill(struct apply_item *item, const struct wire_block *wire)
+{
+    item->block.values = wire->values;
+    item->block.times_ns = wire->times_ns;
+    item->block.count = wire->count;
+    item->block.clock = wire->clock == WIRE_CLOCK_REGULAR    ? BLOCK_REGULAR
+                        : wire->clock == WIRE_CLOCK_EXPLICIT ? BLOCK_EXPLICIT
+                                                             : BLOCK_ARRIVAL;
+    item->block.stamp_on_arrival = wire->stamp_on_arrival;
+    item->block.t0_ns = wire->t0_ns;
+    item->block.period_ps = wire->period_ps;
+    item->name = wire->name;
+    item->name_bytes = wire->name_bytes;
+    item->dtype = wire->dtype;
+    item->rank = wire->rank;
+    memcpy(item->dims, wire->dims, sizeof item->dims);
+    item->wants_explicit = wire->explicit_series;
+}
+
+static int apply_add(struct applier *applier, const struct wire_block *wire, enum wire_code code,
+                     const char *reason, int64_t now_ns)
+{
+    struct apply_item *item = &applier->items[applier->item_count++];
+    item->code = code;
+    item->reason = reason;
+    item->series = NULL;
+    item->name = wire->name;
+    item->name_bytes = wire->name_bytes;
+    if (code != WIRE_OK)
+        return 0;
+    apply_item_fill(item, wire);
+
+    item->series = store_find(applier->store, item->name, item->name_bytes);
+    if (item->series != NULL) {
+        uint64_t *mark = series_user_word(item->series);
+        if (*mark == applier->batch)
+            applier->has_duplicate = true;
+        *mark = applier->batch;
+    } else {
+        const char *fault = series_name_fault(item->name, item->name_bytes);
+        if (fault != NULL) {
+            apply_item_refuse(item, WIRE_BAD_NAME, fault);
+            return 0;
+        }
+        int result = apply_note_new_name(applier, item);
+        if (result < 0)
+            return result;
+    }
+    apply_judge_time(applier, item, now_ns);
+    return 0;
+}
+
+static int apply_begin(struct applier *applier, size_t block_count)
+{
+    if (block_count > applier->item_capacity) {
+        size_t capacity = applier->item_capacity == 0 ? ITEMS_FIRST : applier->item_capacity;
+        while (capacity < block_count)
+            capacity *= 2;
+        free(applier->items);
+        applier->item_capacity = 0;
+        applier->items = malloc(capacity * sizeof *applier->items);
+        if (applier->items == NULL)
+            return -ENOMEM;
+        applier->item_capacity = capacity;
+    }
+    applier->item_count = 0;
+    applier->name_count = 0;
+    applier->has_duplicate = false;
+    applier->has_future = false;
+    applier->batch++;
+    return 0;
+}
+
+/* ---- second pass ---- */
+
+static int apply_create(struct applier *applier, struct apply_item *item, struct verdict *verdict)
+{
+    const char *label;
+    const struct series_rule *rule =
+        rules_match(applier->rules, item->name, item->name_bytes, &label);
+    struct series_type type;
+    struct error_text error = {.text = ""};
+    apply_item_type(item, &type);
+    int result = store_create(applier->store, item->name, item->name_bytes, &type, rule,
+                              item->block.clock == BLOCK_REGULAR ? item->block.period_ps : 0,
+                              &item->series, &error);
+    if (result == 0)
+        return 0;
+    item->series = NULL;
+    return apply_refuse_create(item, result, &error, label, verdict);
+}
+
+static void apply_refuse_early(const struct applier *applier, const struct apply_item *item,
+                               struct verdict *verdict)
+{
+    if (item->code != WIRE_TIME_FUTURE) {
+        verdict_refuse(verdict, item->code, item->name, item->name_bytes, "%s", item->reason);
+        return;
+    }
+    char horizon[32];
+    verdict_refuse(verdict, WIRE_TIME_FUTURE, item->name, item->name_bytes,
+                   "a stamp more than %s ahead of the daemon's clock; set the sender's clock, or "
+                   "raise max_future",
+                   units_format_duration(applier->max_future_ns, horizon, sizeof horizon));
+}
+
+static int apply_one(struct applier *applier, struct apply_item *item, uint64_t session,
+                     uint64_t sequence, int64_t now_ns, struct verdict *verdict)
+{
+    if (item->code != WIRE_OK) {
+        apply_refuse_early(applier, item, verdict);
+        return 0;
+    }
+    if (item->series == NULL) {
+        int result = apply_create(applier, item, verdict);
+        if (result < 0 || item->series == NULL)
+            return result;
+    } else {
+        if (!apply_item_fits(item)) {
+            apply_refuse_mismatch(item, verdict);
+            return 0;
+        }
+        if (series_rule(item->series) == NULL)
+            apply_set_rule(applier, item->series);
+    }
+    struct series_append_result appended;
+    int result = series_append(item->series, &item->block, session, sequence, now_ns, &appended);
+    if (result < 0)
+        return apply_refuse_append(item, result, verdict);
+    verdict->blocks += !appended.duplicate;
+    verdict->duplicates += appended.duplicate;
+    verdict->samples += appended.appended;
+    verdict->late += appended.late;
+    verdict->clamped += appended.clamped;
+    return 0;
+}
+
+static int apply_finish(struct applier *applier, uint64_t session, uint64_t sequence,
+                        int64_t now_ns, struct verdict *verdict)
+{
+    uint32_t count = (uint32_t)applier->item_count;
+    if (applier->has_duplicate) {
+        verdict_refuse_all(verdict, WIRE_MALFORMED, count,
+                           "two blocks of one series; gather its samples into one block");
+        return 0;
+    }
+    if (applier->has_future && now_ns < store_newest_ns(applier->store)) {
+        verdict_refuse_all(
+            verdict, WIRE_BUSY, count,
+            "the daemon's clock is behind what it has stored; send again when it is set");
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i + PREFETCH_BLOCKS < count && applier->items[i + PREFETCH_BLOCKS].series != NULL)
+            series_prefetch(applier->items[i + PREFETCH_BLOCKS].series);
+        int result = apply_one(applier, &applier->items[i], session, sequence, now_ns, verdict);
+        if (result < 0)
+            return result;
+    }
+    if (verdict->code == WIRE_OK && verdict->late > 0 && verdict->samples == 0 &&
+        verdict->duplicates == 0) {
+        uint64_t late = verdict->late;
+        verdict_refuse_all(verdict, WIRE_TIME_ORDER, count,
+                           "every sample is older than the newest of its series (late = drop)");
+        verdict->late = late;
+    }
+    return 0;
+}
+
+int applier_batch(struct applier *applier, struct wire_batch *batch, int64_t now_ns,
+                  struct verdict *verdict)
+{
+    verdict_begin(verdict);
+    int result = apply_begin(applier, batch->block_count);
+    for (unsigned i = 0; i < batch->block_count && result == 0; i++) {
+        struct wire_block block;
+        const char *reason = NULL;
+        enum wire_code code = wire_batch_next(batch, &block, &reason);
+        result = apply_add(applier, &block, code, reason, now_ns);
+    }
+    if (result < 0) {
+        verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count, "out of memory");
+        return 0;
+    }
+    return apply_finish(applier, batch->session, batch->sequence, now_ns, verdict);
+}
+
+int applier_lines(struct applier *applier, const struct line_protocol *lines, size_t block_count,
+                  int64_t now_ns, struct verdict *verdict)
+{
+    int result = apply_begin(applier, block_count);
+    for (size_t i = 0; i < block_count && result == 0; i++) {
+        struct wire_block block;
+        line_protocol_block(lines, i, &block);
+        result = apply_add(applier, &block, WIRE_OK, NULL, now_ns);
+    }
+    if (result < 0) {
+        verdict_refuse_all(verdict, WIRE_BUSY, (uint32_t)block_count, "out of memory");
+        return 0;
+    }
+    return apply_finish(applier, 0, 0, now_ns, verdict);
+}

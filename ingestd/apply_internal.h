@@ -1,0 +1,39 @@
+/* apply_internal.h - what apply.c and apply_judge.c share. */
+#ifndef INGEST_APPLY_INTERNAL_H
+#define INGEST_APPLY_INTERNAL_H
+
+#include "apply.h"
+
+/* A block on its way: decoded, with its series. */
+struct apply_item {
+    struct series_block block;
+    struct series *series; /* NULL = to be created */
+    const char *name;      /* in the frame, not terminated */
+    const char *reason;    /* when `code` is a refusal */
+    uint32_t dims[WIRE_RANK_MAX];
+    enum dtype dtype;
+    uint16_t name_bytes;
+    uint8_t rank;
+    bool wants_explicit; /* only a series with explicit stamps takes it */
+    enum wire_code code; /* WIRE_OK until a pass refuses it */
+};
+
+/* The type that a block makes a series of. */
+void apply_item_type(const struct apply_item *item, struct series_type *ret_type);
+
+/* True when the block fits its series' type. */
+bool apply_item_fits(const struct apply_item *item);
+
+/* Refusals, each with its text and remedy. */
+void apply_refuse_mismatch(const struct apply_item *item, struct verdict *verdict);
+
+/* What an error of store_create() means: 0 when the block was refused for it, -EIO when the daemon
+ * cannot go on. */
+int apply_refuse_create(const struct apply_item *item, int error_code,
+                        const struct error_text *error, const char *rule_label,
+                        struct verdict *verdict);
+
+/* What an error of series_append() means; as above. */
+int apply_refuse_append(const struct apply_item *item, int error_code, struct verdict *verdict);
+
+#endif

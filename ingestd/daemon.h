@@ -1,0 +1,100 @@
+/* daemon.h - the running daemon: everything that its main thread owns, and the steps of its life.
+ *
+ * Only the main thread touches any of this. The flusher's thread sees one snapshot at a time,
+ * through flusher.h. */
+#ifndef INGEST_DAEMON_H
+#define INGEST_DAEMON_H
+
+#include "apply.h"
+#include "config.h"
+#include "flusher.h"
+#include "line_protocol.h"
+#include "network.h"
+#include "notify.h"
+#include "options.h"
+#include "refusals.h"
+#include "rules.h"
+#include "session_table.h"
+#include "status_file.h"
+#include "store.h"
+
+struct reply_wait;
+
+/* The tick: when the next one begins, and what waits for it. */
+struct tick_state {
+    int64_t next_ns;    /* monotonic: when it begins by itself */
+    int64_t started_ns; /* monotonic: when the one under way began */
+    uint64_t begun;     /* ticks begun; the last of them is under way while is_running */
+    bool is_running;
+    bool is_demanded; /* somebody waits: begin the next one as soon as none runs */
+};
+
+/* Answers that are not sent at once. */
+struct reply_state {
+    struct reply_wait *waits_first; /* answers that wait for a tick, oldest first */
+    struct reply_wait *waits_last;
+    size_t wait_count;
+    size_t sessions_live; /* heard of in the last minute: they share the credit */
+    uint32_t credit_batches;
+    uint32_t credit_kib;
+};
+
+/* What the periodic work last did. */
+struct heartbeat_state {
+    int64_t second_ns;      /* monotonic: next beat */
+    int64_t due_ns;         /* monotonic: next time that no answer may be held back any longer */
+    int64_t watchdog_ns;    /* monotonic: next ping */
+    int64_t report_ns;      /* monotonic: next STATUS= */
+    int64_t reported_ns;    /* monotonic: last one */
+    int64_t samples_before; /* at the last one */
+};
+
+struct daemon {
+    const struct options *options;
+    struct config *started; /* as it was at the start: what a reload cannot change */
+    struct config *current; /* as it was last loaded */
+    struct rules *rules;    /* of `current` */
+    struct store *store;
+    struct status_file *status;
+    struct applier *applier;
+    struct line_protocol *lines;
+    struct session_table *sessions;
+    struct network *network;
+    struct flusher *flusher;
+    struct notify notify;
+    struct refusals refusals;
+    struct tick_state tick;
+    struct reply_state replies;
+    struct heartbeat_state heartbeat;
+    int signal_fd;
+    size_t signal_watch;
+    size_t flusher_watch;
+    int64_t now_ns; /* monotonic, taken once a round */
+    bool is_stopping;
+    int exit_code; /* not 0: the daemon must end with it */
+};
+
+/* Takes the lock, opens the store, binds the endpoints: on success the daemon is ready. Otherwise
+ * an exit code, and the reason is logged; daemon_close() frees what is there. */
+int daemon_open(struct daemon *daemon, const struct options *options, struct config *config);
+
+/* Turns until a signal or a failure ends it. Returns the exit code. */
+int daemon_run(struct daemon *daemon);
+
+void daemon_close(struct daemon *daemon);
+
+/* The daemon cannot go on: it ends with that exit code when the frame at hand is done. */
+void daemon_fail(struct daemon *daemon, int exit_code);
+
+/* reload.c: reads the configuration again and takes over what can be taken over (SIGHUP). */
+void daemon_reload(struct daemon *daemon);
+
+/* receive.c: one frame onto the store, and its answer or a note to answer. */
+void receive_frame(struct daemon *daemon, const struct network_frame *frame);
+
+/* heartbeat.c: counters, status and watchdog. */
+void heartbeat_start(struct daemon *daemon);
+void heartbeat_turn(struct daemon *daemon);
+int heartbeat_timeout_ms(const struct daemon *daemon);
+
+#endif

@@ -1,0 +1,361 @@
+#include "network.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+/* Messages that wait in the process for each connection. More would only move a sender's backlog
+ * into our memory, less would let the receiving thread run dry between two of libzmq's batches. */
+#define RECEIVE_MESSAGES_MAX 128
+/* Answers that wait for a client that does not read; further ones are dropped and counted. */
+#define SEND_MESSAGES_MAX 1000
+/* A client that connects and does not say a word of ZMTP holds a descriptor only this long. */
+#define HANDSHAKE_MS            5000
+#define CONNECTIONS_PENDING_MAX 512
+#define KEEPALIVE_IDLE_S        60
+#define KEEPALIVE_INTERVAL_S    15
+#define KEEPALIVE_COUNT         4
+
+struct network_socket {
+    void *handle;
+    enum network_kind kind;
+    char endpoint[256];
+};
+
+struct network {
+    void *context;
+    uint64_t frame_bytes_max;
+    struct network_socket *sockets;
+    size_t socket_count;
+    zmq_pollitem_t *items; /* the watched descriptors, then the sockets */
+    size_t watch_count;
+    zmq_msg_t message; /* of the frame that was given out last */
+    bool accepting;
+};
+
+/* errno of ZeroMQ's own kind becomes the nearest one that the system knows. */
+static int network_errno(void)
+{
+    int code = zmq_errno();
+    switch (code) {
+    case ETERM:
+    case ENOTSUP:
+    case EFSM:
+    case EMTHREAD:
+        return -EIO;
+    case ENOCOMPATPROTO:
+        return -EPROTONOSUPPORT;
+    default:
+        return code > 0 ? -code : -EIO;
+    }
+}
+
+int network_open(uint64_t frame_bytes_max, struct network **ret_network, struct error_text *error)
+{
+    struct network *network = calloc(1, sizeof *network);
+    if (network == NULL)
+        return error_set_errno(error, -ENOMEM, "sockets");
+    network->items = calloc(NETWORK_WATCHES_MAX, sizeof *network->items);
+    network->context = zmq_ctx_new();
+    if (network->items == NULL || network->context == NULL) {
+        if (network->context != NULL)
+            zmq_ctx_term(network->context);
+        free(network->items);
+        free(network);
+        return error_set_errno(error, -ENOMEM, "sockets");
+    }
+    network->frame_bytes_max = frame_bytes_max;
+    network->accepting = true;
+    zmq_msg_init(&network->message);
+    *ret_network = network;
+    return 0;
+}
+
+void network_close(struct network *network, int linger_ms)
+{
+    if (network == NULL)
+        return;
+    zmq_msg_close(&network->message);
+    for (size_t i = 0; i < network->socket_count; i++) {
+        zmq_setsockopt(network->sockets[i].handle, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+        zmq_close(network->sockets[i].handle);
+    }
+    while (zmq_ctx_term(network->context) != 0 && zmq_errno() == EINTR)
+        ;
+    free(network->sockets);
+    free(network->items);
+    free(network);
+}
+
+static int network_set_int(void *handle, int option, int value)
+{
+    return zmq_setsockopt(handle, option, &value, sizeof value) == 0 ? 0 : network_errno();
+}
+
+static int network_set_options(const struct network *network, void *handle, enum network_kind kind,
+                               const char *endpoint)
+{
+    int64_t frame_bytes_max =
+        network->frame_bytes_max > INT64_MAX ? INT64_MAX : (int64_t)network->frame_bytes_max;
+    const struct {
+        int option;
+        int value;
+    } settings[] = {
+        {ZMQ_LINGER, 0},
+        {ZMQ_RCVHWM, RECEIVE_MESSAGES_MAX},
+        {ZMQ_SNDHWM, SEND_MESSAGES_MAX},
+        {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
+        {ZMQ_BACKLOG, CONNECTIONS_PENDING_MAX},
+        {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S},
+        {ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S},
+        {ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT},
+        {ZMQ_IPV6, strchr(endpoint, '[') != NULL},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        int result = network_set_int(handle, settings[i].option, settings[i].value);
+        if (result < 0)
+            return result;
+    }
+    if (zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &frame_bytes_max, sizeof frame_bytes_max) != 0)
+        return network_errno();
+    /* Without it, what is sent to a peer that is gone or does not read vanishes without a word. */
+    return kind == NETWORK_ROUTER ? network_set_int(handle, ZMQ_ROUTER_MANDATORY, 1) : 0;
+}
+
+/* Binding an ipc path unlinks what is there, even the socket of a living process: so ask whether
+ * one answers. */
+static bool network_path_is_taken(const char *endpoint)
+{
+    static const char scheme[] = "ipc://";
+    if (strncmp(endpoint, scheme, sizeof scheme - 1) != 0)
+        return false;
+    const char *path = endpoint + sizeof scheme - 1;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t path_bytes = strlen(path);
+    if (path_bytes == 0 || path_bytes >= sizeof address.sun_path)
+        return false;
+    memcpy(address.sun_path, path, path_bytes);
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path_bytes);
+    int result = connect(fd, (const struct sockaddr *)&address, length);
+    bool taken = result == 0 || errno == EAGAIN;
+    close(fd);
+    return taken;
+}
+
+static const char *network_bind_remedy(int code)
+{
+    switch (-code) {
+    case EADDRINUSE:
+        return "another process listens there; stop it or choose another endpoint";
+    case EADDRNOTAVAIL:
+    case ENODEV:
+        return "this host has no such address; name one of its own, or * for all";
+    case EACCES:
+    case EPERM:
+        return "not allowed; ports below 1024 and the folder of an ipc path need the right to use "
+               "them";
+    case ENOENT:
+    case ENOTDIR:
+        return "the folder of the ipc path is missing; create it first";
+    case ENAMETOOLONG:
+        return "the ipc path is too long; 107 bytes is the most";
+    default:
+        return "write tcp://ADDRESS:PORT or ipc:///PATH";
+    }
+}
+
+int network_bind(struct network *network, enum network_kind kind, const char *endpoint,
+                 struct error_text *error)
+{
+    size_t count = network->socket_count;
+    struct network_socket *sockets = realloc(network->sockets, (count + 1) * sizeof *sockets);
+    if (sockets == NULL)
+        return error_set_errno(error, -ENOMEM, "%s", endpoint);
+    network->sockets = sockets;
+    zmq_pollitem_t *items =
+        realloc(network->items, (NETWORK_WATCHES_MAX + count + 1) * sizeof *items);
+    if (items == NULL)
+        return error_set_errno(error, -ENOMEM, "%s", endpoint);
+    network->items = items;
+
+    void *handle = zmq_socket(network->context, kind == NETWORK_ROUTER ? ZMQ_ROUTER : ZMQ_PULL);
+    if (handle == NULL)
+        return error_set_errno(error, network_errno(), "%s", endpoint);
+    struct network_socket *made = &sockets[count];
+    *made = (struct network_socket){.handle = handle, .kind = kind};
+    int result = network_set_options(network, handle, kind, endpoint);
+    if (result == 0 && network_path_is_taken(endpoint))
+        result = -EADDRINUSE;
+    if (result == 0 && zmq_bind(handle, endpoint) != 0)
+        result = network_errno();
+    if (result < 0) {
+        zmq_close(handle);
+        return error_set(error, result, "cannot listen on %s: %s (%s)", endpoint,
+                         zmq_strerror(-result), network_bind_remedy(result));
+    }
+    size_t endpoint_bytes = sizeof made->endpoint;
+    if (zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, made->endpoint, &endpoint_bytes) != 0)
+        snprintf(made->endpoint, sizeof made->endpoint, "%s", endpoint);
+    network->socket_count = count + 1;
+    return 0;
+}
+
+void network_stop_accepting(struct network *network)
+{
+    if (!network->accepting)
+        return;
+    network->accepting = false;
+    for (size_t i = 0; i < network->socket_count; i++)
+        zmq_unbind(network->sockets[i].handle, network->sockets[i].endpoint);
+}
+
+size_t network_socket_count(const struct network *network)
+{
+    return network->socket_count;
+}
+
+const char *network_endpoint(const struct network *network, size_t socket)
+{
+    return network->sockets[socket].endpoint;
+}
+
+enum network_kind network_socket_kind(const struct network *network, size_t socket)
+{
+    return network->sockets[socket].kind;
+}
+
+size_t network_watch(struct network *network, int fd)
+{
+    size_t watch = network->watch_count++;
+    network->items[watch] = (zmq_pollitem_t){.fd = fd, .events = ZMQ_POLLIN};
+    return watch;
+}
+
+int network_wait(struct network *network, int timeout_ms)
+{
+    zmq_pollitem_t *items = network->items;
+    for (size_t i = 0; i < network->socket_count; i++)
+        items[network->watch_count + i] =
+            (zmq_pollitem_t){.socket = network->sockets[i].handle, .events = ZMQ_POLLIN};
+    int ready = zmq_poll(items, (int)(network->watch_count + network->socket_count), timeout_ms);
+    if (ready >= 0)
+        return 0;
+    int result = network_errno();
+    if (result != -EINTR)
+        return result;
+    for (size_t i = 0; i < network->watch_count; i++)
+        items[i].revents = 0;
+    return 0;
+}
+
+bool network_watch_is_ready(const struct network *network, size_t watch)
+{
+    return network->items[watch].revents != 0;
+}
+
+static int network_receive_part(struct network *network, void *handle, int flags)
+{
+    while (zmq_msg_recv(&network->message, handle, flags) < 0)
+        if (zmq_errno() != EINTR)
+            return network_errno();
+    return 0;
+}
+
+/* A message is there whole or not at all, so the parts behind the first are taken without waiting.
+ */
+static int network_drop_parts(struct network *network, void *handle)
+{
+    while (zmq_msg_more(&network->message)) {
+        int result = network_receive_part(network, handle, 0);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+void network_frame_done(struct network *network)
+{
+    /* At once: a frame of less than 8 KiB holds the buffer that it shares with many others. */
+    zmq_msg_close(&network->message);
+    zmq_msg_init(&network->message);
+}
+
+int network_receive(struct network *network, size_t socket, struct network_frame *ret_frame)
+{
+    const struct network_socket *from = &network->sockets[socket];
+    int result = network_receive_part(network, from->handle, ZMQ_DONTWAIT);
+    if (result < 0)
+        return result;
+
+    ret_frame->kind = from->kind;
+    ret_frame->route.socket = (uint16_t)socket;
+    ret_frame->route.id_bytes = 0;
+    ret_frame->route.delimiter = false;
+    if (from->kind == NETWORK_ROUTER) {
+        size_t id_bytes = zmq_msg_size(&network->message);
+        memcpy(ret_frame->route.id, zmq_msg_data(&network->message), id_bytes & 0xff);
+        ret_frame->route.id_bytes = (uint8_t)id_bytes;
+        if (zmq_msg_more(&network->message))
+            result = network_receive_part(network, from->handle, 0);
+        else
+            network_frame_done(network);
+        if (result == 0 && zmq_msg_size(&network->message) == 0 &&
+            zmq_msg_more(&network->message)) {
+            ret_frame->route.delimiter = true;
+            result = network_receive_part(network, from->handle, 0);
+        }
+        if (result < 0)
+            return result;
+    }
+    ret_frame->junk = zmq_msg_more(&network->message) != 0;
+    if (ret_frame->junk) {
+        result = network_drop_parts(network, from->handle);
+        if (result < 0)
+            return result;
+    }
+    ret_frame->bytes = zmq_msg_data(&network->message);
+    ret_frame->byte_count = ret_frame->junk ? 0 : zmq_msg_size(&network->message);
+    return 0;
+}
+
+const char *network_frame_peer(struct network *network, const struct network_frame *frame)
+{
+    const char *address = zmq_msg_gets(&network->message, "Peer-Address");
+    return address != NULL && address[0] != '\0' ? address
+                                                 : network->sockets[frame->route.socket].endpoint;
+}
+
+int network_send(struct network *network, const struct network_route *route, const void *bytes,
+                 size_t byte_count)
+{
+    void *handle = network->sockets[route->socket].handle;
+    if (zmq_send(handle, route->id, route->id_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return network_errno();
+    if (route->delimiter && zmq_send(handle, "", 0, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return network_errno();
+    if (zmq_send(handle, bytes, byte_count, ZMQ_DONTWAIT) < 0)
+        return network_errno();
+    return 0;
+}
+
+const char *network_library_version(char *buffer, size_t buffer_bytes)
+{
+    int major;
+    int minor;
+    int patch;
+    zmq_version(&major, &minor, &patch);
+    snprintf(buffer, buffer_bytes, "%d.%d.%d", major, minor, patch);
+    return buffer;
+}

@@ -1,0 +1,36 @@
+#include "refusals.h"
+
+#include "clock_ns.h"
+#include "printable.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define LINES_AT_ONCE 10
+
+void refusals_init(struct refusals *refusals)
+{
+    for (size_t i = 0; i < WIRE_CODE_END; i++)
+        refusals->limits[i] = (struct log_limit){.interval_ns = NS_PER_S, .burst = LINES_AT_ONCE};
+}
+
+bool refusals_allow(struct refusals *refusals, enum wire_code code, int64_t now_monotonic_ns,
+                    uint64_t *ret_suppressed)
+{
+    return log_limit_allow(&refusals->limits[code], now_monotonic_ns, ret_suppressed);
+}
+
+void refusals_log(const struct verdict *verdict, const char *gateway, const char *peer,
+                  uint64_t session, uint64_t sequence, uint64_t suppressed)
+{
+    char reason[WIRE_REPLY_TEXT_MAX + 1];
+    printable_copy(reason, sizeof reason, verdict->text, strlen(verdict->text));
+    /* A gap is how a stream finds its place again after a restart: nothing for an operator to mend.
+     */
+    enum log_level level = verdict->code == WIRE_GAP ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+    log_message(level,
+                "refused code=%s gateway=\"%s\" peer=%s session=%016" PRIx64 " sequence=%" PRIu64
+                " series=\"%s\" reason=\"%s\" blocks=%" PRIu32 " suppressed=%" PRIu64,
+                wire_code_name(verdict->code), gateway, peer, session, sequence, verdict->series,
+                reason, verdict->refused_blocks, suppressed);
+}

@@ -1,0 +1,34 @@
+/* tick.h - making durable what was stored: every flush.interval, and when somebody waits for it.
+ *
+ * One tick runs at a time. What is stored while it runs belongs to the next one, which begins at
+ * once if it was demanded: that is the group commit. Ticks are numbered from 1, and an answer that
+ * waits holds the number, its ticket. */
+#ifndef INGEST_TICK_H
+#define INGEST_TICK_H
+
+#include "daemon.h"
+
+/* The first tick is due one interval from now. */
+void tick_start(struct daemon *daemon);
+
+/* The tick that will cover what is stored now. */
+uint64_t tick_ticket_next(const struct daemon *daemon);
+
+/* The tick that covers a batch which was stored before: the one under way, or the next. */
+uint64_t tick_ticket_for(const struct daemon *daemon, const struct session *session,
+                         uint64_t sequence);
+
+/* A tick begins as soon as none is under way. */
+void tick_demand(struct daemon *daemon);
+
+/* Begins a tick if one is due or demanded and none is under way. */
+void tick_turn(struct daemon *daemon);
+
+/* The flusher's descriptor was readable: ends the tick. */
+void tick_collect(struct daemon *daemon);
+
+/* For the end of the daemon: waits for the tick under way, runs a last one, and waits for that. 0,
+ * or -EIO when a sync failed. */
+int tick_finish(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,136 @@
+/* turn.c - the daemon's loop, and how it comes to its end. */
+#include "clock_ns.h"
+#include "daemon.h"
+#include "log.h"
+#include "replies.h"
+#include "tick.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* What one socket may take in one turn, so that the others, signals and ticks have theirs. */
+#define FRAMES_PER_TURN 128
+#define BYTES_PER_TURN  (UINT64_C(8) << 20)
+
+/* At the end: what has arrived is there when nothing came for so long, and nobody may hold up the
+ * end for longer than that. */
+#define DRAIN_QUIET_MS 100
+#define DRAIN_MAX_NS   (5 * NS_PER_S)
+
+/* Takes what has come in on a socket; true when it is empty now. */
+static bool turn_receive(struct daemon *daemon, size_t socket, uint64_t *ret_frame_count)
+{
+    uint64_t byte_count = 0;
+    for (unsigned i = 0; i < FRAMES_PER_TURN && byte_count < BYTES_PER_TURN; i++) {
+        struct network_frame frame;
+        int result = network_receive(daemon->network, socket, &frame);
+        if (result == -EAGAIN)
+            return true;
+        if (result < 0) {
+            log_error("%s: cannot receive: %s", network_endpoint(daemon->network, socket),
+                      strerror(-result));
+            daemon_fail(daemon, EX_IOERR);
+            return true;
+        }
+        byte_count += frame.byte_count;
+        (*ret_frame_count)++;
+        receive_frame(daemon, &frame);
+        network_frame_done(daemon->network);
+        if (daemon->exit_code != 0)
+            return true;
+    }
+    return false;
+}
+
+static void turn_signals(struct daemon *daemon)
+{
+    struct signalfd_siginfo signal;
+    while (read(daemon->signal_fd, &signal, sizeof signal) == (ssize_t)sizeof signal) {
+        if (signal.ssi_signo == SIGHUP) {
+            daemon_reload(daemon);
+        } else {
+            log_info("stopping: signal %s", signal.ssi_signo == SIGINT ? "INT" : "TERM");
+            daemon->is_stopping = true;
+        }
+    }
+}
+
+/* One turn: waits, then does everything that is to be done once. Returns how many frames came;
+ * *ret_is_idle says whether all sockets are empty. */
+static uint64_t turn_once(struct daemon *daemon, int timeout_ms, bool *ret_is_idle)
+{
+    uint64_t frame_count = 0;
+    *ret_is_idle = true;
+    int result = network_wait(daemon->network, timeout_ms);
+    daemon->now_ns = clock_monotonic_ns();
+    if (result < 0) {
+        log_error("cannot wait for input: %s", strerror(-result));
+        daemon_fail(daemon, EX_IOERR);
+        return 0;
+    }
+    if (network_watch_is_ready(daemon->network, daemon->signal_watch) && !daemon->is_stopping)
+        turn_signals(daemon);
+    if (network_watch_is_ready(daemon->network, daemon->flusher_watch))
+        tick_collect(daemon);
+    for (size_t i = 0; i < network_socket_count(daemon->network) && daemon->exit_code == 0; i++) {
+        if (turn_receive(daemon, i, &frame_count))
+            replies_socket_idle(daemon, i);
+        else
+            *ret_is_idle = false;
+    }
+    if (daemon->exit_code == 0) {
+        tick_turn(daemon);
+        heartbeat_turn(daemon);
+    }
+    return frame_count;
+}
+
+/* What gateways have sent already is stored, so that they need not send it again. */
+static void turn_drain(struct daemon *daemon)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + DRAIN_MAX_NS;
+    int64_t quiet_ns = clock_monotonic_ns() + DRAIN_QUIET_MS * NS_PER_MS;
+    bool is_idle = false;
+    while (daemon->exit_code == 0 && daemon->now_ns < deadline_ns && daemon->now_ns < quiet_ns) {
+        uint64_t frame_count = turn_once(daemon, is_idle ? DRAIN_QUIET_MS / 10 : 0, &is_idle);
+        if (frame_count > 0)
+            quiet_ns = daemon->now_ns + DRAIN_QUIET_MS * NS_PER_MS;
+    }
+}
+
+static int64_t turn_refused(const struct daemon *daemon)
+{
+    int64_t count = 0;
+    for (unsigned word = STATUS_REFUSED; word < STATUS_REFUSED_END; word++)
+        count += status_get(daemon->status, word);
+    return count;
+}
+
+static void turn_stop(struct daemon *daemon)
+{
+    notify_send(&daemon->notify, "STOPPING=1\nSTATUS=storing what has arrived");
+    status_set(daemon->status, STATUS_STATE, STATUS_STOPPING);
+    network_stop_accepting(daemon->network);
+    turn_drain(daemon);
+    if (daemon->exit_code != 0 || tick_finish(daemon) < 0)
+        return;
+    replies_socket_idle(daemon, REPLIES_ALL_SOCKETS);
+    log_info("stopped batches=%" PRId64 " samples=%" PRId64 " refused=%" PRId64,
+             status_get(daemon->status, STATUS_BATCHES), status_get(daemon->status, STATUS_SAMPLES),
+             turn_refused(daemon));
+}
+
+int daemon_run(struct daemon *daemon)
+{
+    bool is_idle = true;
+    while (daemon->exit_code == 0 && !daemon->is_stopping)
+        turn_once(daemon, is_idle ? heartbeat_timeout_ms(daemon) : 0, &is_idle);
+    if (daemon->exit_code == 0)
+        turn_stop(daemon);
+    return daemon->exit_code;
+}
