@@ -81,7 +81,6 @@ crc32_kernel *crc32_kernel_of_processor(void)
 
 #include "little_endian.h"
 
-#include <asm/hwcap.h>
 #include <sys/auxv.h>
 
 /* The assembler is told of the extension here, because compilers differ in how a function asks for

@@ -160,7 +160,8 @@ static enum wire_code values_read(const struct wire_block_header *header, const 
                                   uint64_t offset, struct wire_block *block,
                                   const char **ret_reason)
 {
-    memcpy(block->dims, bytes + sizeof *header, header->rank * sizeof block->dims[0]);
+    for (unsigned i = 0; i < header->rank; i++)
+        block->dims[i] = le_load_u32(bytes + sizeof *header + i * sizeof(uint32_t));
     block->dtype = dtype_from_chars((char)header->dtype[0], (char)header->dtype[1]);
     if (block->dtype == DTYPE_NONE)
         return refuse(WIRE_TYPE_MISMATCH, "the dtype is none of f4 f8 i1 i2 i4 i8 u1 u2 u4 u8",
@@ -207,7 +208,8 @@ enum wire_code wire_batch_next(struct wire_batch *batch, struct wire_block *ret_
         code = refuse(WIRE_VERSION_UNKNOWN, "the block's clock is not known", ret_reason);
         goto out;
     }
-    if (header.rank > WIRE_RANK_MAX || !name_fits || times_offset > header.block_bytes) {
+    /* Blocks and sections are multiples of 8 bytes: where the name fits, so does its padding. */
+    if (header.rank > WIRE_RANK_MAX || !name_fits) {
         code = refuse(WIRE_MALFORMED,
                       header.rank > WIRE_RANK_MAX ? "the sample shape has more than 4 dimensions"
                                                   : "the name does not lie within the block",

@@ -16,7 +16,7 @@
 static const double values[2] = {1.0, 2.0};
 static const int64_t times[2] = {10, 20};
 
-/* Three blocks without a checksum: explicit of (1,), the same times, regular. */
+/* Three blocks without a checksum: explicit, the same times, regular. */
 static void frame_make(uint8_t frame[FRAME])
 {
     struct wire_encoder encoder;
@@ -24,16 +24,12 @@ static void frame_make(uint8_t frame[FRAME])
                                .name_bytes = 3,
                                .dtype = DTYPE_F4,
                                .count = 2,
-                               .rank = 1,
-                               .dims = {1},
                                .clock = WIRE_CLOCK_EXPLICIT,
                                .times_ns = times,
                                .values = values,
                                .values_bytes = 8};
     uint8_t bytes[FRAME + 64];
     wire_encode_begin(&encoder, bytes, sizeof bytes);
-    /* 32 + 8 + 8 + 16 + 8 is more than 64: drop the dims. */
-    block.rank = 0;
     assert_int_equal(wire_encode_block(&encoder, &block), 0);
     assert_int_equal(encoder.used_bytes, BLOCK_2);
     block.clock = WIRE_CLOCK_PREVIOUS;
@@ -63,6 +59,9 @@ static void codes_of(const uint8_t *frame, size_t length, enum wire_code codes[4
     for (int i = 0; codes[0] == WIRE_OK && i < ret_batch->block_count && i < 3; i++) {
         reason = NULL;
         codes[1 + i] = wire_batch_next(ret_batch, &block, &reason);
+        if (block.name != NULL)
+            assert_in_range((uintptr_t)block.name + block.name_bytes, (uintptr_t)copy,
+                            (uintptr_t)copy + length);
         if (codes[1 + i] != WIRE_OK)
             assert_non_null(reason);
         else
@@ -219,6 +218,52 @@ static void test_name_is_given_with_a_refusal(void **state)
     assert_memory_equal(block.name, "abc", 3);
 }
 
+/* Times that were refused are nobody's, also when the block behind fits their claimed count. */
+static void test_times_that_are_not_there_are_not_taken(void **state)
+{
+    (void)state;
+    uint8_t frame[32 + 2 * 48];
+    struct wire_encoder encoder;
+    struct wire_batch batch;
+    struct wire_block got;
+    const char *reason;
+    struct wire_block block = {.name = "a",
+                               .name_bytes = 1,
+                               .dtype = DTYPE_U1,
+                               .count = 1,
+                               .clock = WIRE_CLOCK_ARRIVAL,
+                               .values = values,
+                               .values_bytes = 1};
+    wire_encode_begin(&encoder, frame, sizeof frame);
+    assert_int_equal(wire_encode_block(&encoder, &block), 0);
+    assert_int_equal(wire_encode_block(&encoder, &block), 0);
+    wire_encode_finish(&encoder, 0, 0, 0, false);
+    frame[32 + 8] = 8;
+    frame[32 + 12] = WIRE_CLOCK_EXPLICIT;
+    frame[80 + 8] = 8;
+    frame[80 + 12] = WIRE_CLOCK_PREVIOUS;
+    assert_int_equal(wire_batch_open(frame, sizeof frame, &batch, &reason), WIRE_OK);
+    assert_int_equal(wire_batch_next(&batch, &got, &reason), WIRE_MALFORMED);
+    assert_int_equal(wire_batch_next(&batch, &got, &reason), WIRE_MALFORMED);
+}
+
+/* Lengths that add up to the frame, but are no multiples of 8. */
+static void test_blocks_are_aligned(void **state)
+{
+    (void)state;
+    uint8_t frame[32 + 36 + 44] = {0x93, 'I', 'B', 1};
+    struct wire_batch batch;
+    const char *reason;
+    le_store_u32(frame + 8, sizeof frame);
+    le_store_u16(frame + 12, 2);
+    le_store_u32(frame + 32, 36);
+    le_store_u32(frame + 32 + 36, 44);
+    assert_int_equal(wire_batch_open(frame, sizeof frame, &batch, &reason), WIRE_MALFORMED);
+    le_store_u32(frame + 32, 40);
+    le_store_u32(frame + 32 + 40, 40);
+    assert_int_equal(wire_batch_open(frame, sizeof frame, &batch, &reason), WIRE_OK);
+}
+
 static void test_sample_shapes(void **state)
 {
     (void)state;
@@ -353,6 +398,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_name_is_given_with_a_refusal),
+        cmocka_unit_test(test_times_that_are_not_there_are_not_taken),
+        cmocka_unit_test(test_blocks_are_aligned),
         cmocka_unit_test(test_sample_shapes),
         cmocka_unit_test(test_every_truncation),
         cmocka_unit_test(test_every_bit_with_a_checksum),
