@@ -23,6 +23,8 @@ struct series_selection {
 /* Names and globs to names; without any names: all series. 0, or EX_NOINPUT when a glob matches
  * nothing (names without a wildcard are not looked up here), with its message printed. */
 int series_select(const struct query_options *options, struct series_selection *ret_selection);
+/* The same, but a glob may match nothing. */
+int series_select_any(const struct query_options *options, struct series_selection *ret_selection);
 void series_selection_free(struct series_selection *selection);
 
 /* ---- its rows ---- */
@@ -54,9 +56,11 @@ const char *series_rows_column_name(const struct series_rows *rows, const char *
 
 enum stats_kind series_rows_kind(const struct series_rows *rows);
 
+#define SERIES_ROWS_CHUNK_MAX 16384
+
 struct rows_chunk {
     uint64_t first;     /* index of its first row */
-    size_t count;       /* rows, at least 1 */
+    size_t count;       /* rows, 1 to SERIES_ROWS_CHUNK_MAX */
     const void *values; /* count x selected elements, of the series' dtype, C order */
     const int64_t *times_ns;
     uint64_t lost; /* rows right before it that were overwritten before they could be read */

@@ -29,9 +29,10 @@ struct window_chunk {
     const stats_i128 *integers; /* the same places, exact; of use where window_stats_is_integer() */
 };
 
-/* The next rows; good until the next call. 1: there are some; 0: the end; negative: failed (see
- * series_rows_next()). */
+/* The next rows; good until the next call. 1: there are some; 0: the end; negative: failed, and the
+ * message is printed: exit with window_stats_exit_code(). */
 int window_stats_next(struct window_stats *windows, struct window_chunk *ret_chunk);
+int window_stats_exit_code(const struct window_stats *windows);
 
 /* True for a column whose values are whole numbers that `integers` holds exactly. */
 bool window_stats_is_integer(const struct window_stats *windows, size_t column);

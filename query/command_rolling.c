@@ -1,0 +1,53 @@
+#include "progress.h"
+#include "row_command.h"
+#include "statistics_cells.h"
+#include "window_stats.h"
+
+/* One row of a chunk into the cells. */
+static void fill_row(const struct query_options *options, const struct window_stats *windows,
+                     const struct window_chunk *chunk, size_t row, const struct series_rows *rows,
+                     const struct columns *columns)
+{
+    size_t elements = series_rows_elements(rows);
+    size_t width = window_stats_columns(windows);
+    row_time_cell(columns)->time_ns = chunk->times_ns[row];
+    for (size_t k = 0; k < options->statistics_count; k++) {
+        for (size_t e = 0; e < elements; e++) {
+            size_t column = k * elements + e, at = row * width + column;
+            struct cell *cell = columns_cell(columns, rows, k, e);
+            if (window_stats_is_integer(windows, column))
+                *cell = (struct cell){.kind = CELL_INTEGER, .integer = chunk->integers[at]};
+            else
+                *cell = (struct cell){.kind = CELL_F8, .real = chunk->values[at]};
+        }
+    }
+}
+
+static int write_rolling(const struct query_options *options, struct series_rows *rows,
+                         const struct columns *columns, struct output *output)
+{
+    struct window_stats *windows = NULL;
+    struct window_chunk chunk;
+    int more = 0;
+    int code = window_stats_open(options, rows, &windows);
+    if (code != 0)
+        return code;
+    while (!output_failed(output) && (more = window_stats_next(windows, &chunk)) > 0) {
+        for (size_t i = 0; i < chunk.count; i++) {
+            fill_row(options, windows, &chunk, i, rows, columns);
+            output_row(output, columns->cells);
+        }
+        progress_update(series_rows_done(rows));
+    }
+    if (more < 0)
+        code = window_stats_exit_code(windows);
+    window_stats_close(windows);
+    return code;
+}
+
+int command_rolling(const struct query_options *options)
+{
+    const char *names[STATS_NAMES];
+    statistics_names(options, names);
+    return row_command_run(options, names, options->statistics_count, write_rolling);
+}

@@ -1,0 +1,120 @@
+#include "clock_ns.h"
+#include "row_command.h"
+#include "series_rows_internal.h"
+#include "value_rows.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define POLL_NS (50 * NS_PER_MS)
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_to_stop(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static void catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = ask_to_stop};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* What one series has between its range's beginning and end. */
+static int write_range(struct series_rows *rows, const char *name, const struct columns *columns,
+                       struct output *output)
+{
+    struct rows_chunk chunk;
+    int more = 0;
+    for (size_t i = 0; i < columns->count; i++)
+        columns->cells[i] = (struct cell){.kind = CELL_NONE};
+    if (columns->first_value > 1)
+        columns->cells[0] = (struct cell){.kind = CELL_TEXT, .text = name};
+    row_time_cell(columns)->kind = CELL_TIME;
+    while (!output_failed(output) && (more = series_rows_next(rows, &chunk)) > 0)
+        value_rows_write(rows, &chunk, columns, output);
+    if (more < 0)
+        return series_rows_exit_code(rows);
+    return 0;
+}
+
+static int follow(struct series_rows **rows, const struct series_selection *selection,
+                  const struct columns *columns, struct output *output)
+{
+    output_flush(output);
+    while (!stop_asked && !output_failed(output)) {
+        bool any = false;
+        for (size_t i = 0; i < selection->count; i++) {
+            int code = series_rows_advance(rows[i]);
+            if (code == 0 && series_rows_from(rows[i]) < series_rows_to(rows[i])) {
+                any = true;
+                code = write_range(rows[i], selection->names[i], columns, output);
+            }
+            if (code != 0)
+                return code;
+            /* The rows before a hole are shown before it is spoken of. */
+            if (any)
+                output_flush(output);
+            series_rows_report_lost(rows[i]);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+    }
+    return 0;
+}
+
+static int tail_series(const struct query_options *options,
+                       const struct series_selection *selection, struct series_rows **rows,
+                       const struct columns *columns, struct output *output)
+{
+    int code = 0;
+    for (size_t i = 0; i < selection->count && code == 0; i++) {
+        code = series_rows_open(options, selection->names[i], &rows[i]);
+        if (code == 0)
+            code = write_range(rows[i], selection->names[i], columns, output);
+        if (code == 0 && !options->follow) {
+            series_rows_close(rows[i]);
+            rows[i] = NULL;
+        }
+    }
+    if (code == 0 && options->follow)
+        code = follow(rows, selection, columns, output);
+    return code;
+}
+
+int command_tail(const struct query_options *given)
+{
+    static const char *const times[] = {"time", NULL};
+    static const char *const names[] = {"value"};
+    struct query_options options = *given;
+    struct series_selection selection = {0};
+    struct columns columns = {0};
+    struct output *output = NULL;
+    struct series_rows **rows = NULL;
+    options.range.last = (struct query_length){.given = true, .rows = options.lines};
+    if (options.follow)
+        catch_interrupts();
+    int code = series_select(&options, &selection);
+    if (code == 0) {
+        rows = calloc(selection.count, sizeof *rows);
+        if (rows == NULL)
+            code = query_error(QUERY_FAILED, "out of memory");
+    }
+    if (code == 0)
+        code =
+            columns_make(&options, &selection, selection.several, times, NULL, names, 1, &columns);
+    if (code == 0)
+        code = output_open(&options, columns.list, columns.count, &output);
+    if (code == 0)
+        code = tail_series(&options, &selection, rows, &columns, output);
+    code = output_close(output, code);
+    for (size_t i = 0; rows != NULL && i < selection.count; i++)
+        series_rows_close(rows[i]);
+    free(rows);
+    columns_free(&columns);
+    series_selection_free(&selection);
+    return code;
+}

@@ -1,0 +1,27 @@
+/* ingest-query: reads the series of a store. */
+#include "options.h"
+#include "reader.h"
+
+#include <signal.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    struct query_options options;
+    enum query_command command;
+
+    /* A reader of our output that went away is no failure and no message. */
+    signal(SIGPIPE, SIG_DFL);
+
+    int code = options_parse(argc, argv, &options, &command);
+    if (code == 0) {
+        int error = reader_install_sigbus_handler();
+        if (error < 0)
+            code =
+                query_error(QUERY_FAILED, "cannot install a signal handler: %s", strerror(-error));
+        else
+            code = command_rules[command].run(&options);
+    }
+    options_free(&options);
+    return code < 0 ? 0 : code;
+}

@@ -1,0 +1,94 @@
+#include "options.h"
+
+#define BIT(command) (1U << (command))
+#define ALL          (BIT(COMMAND_COUNT) - 1)
+#define WINDOWED     (BIT(COMMAND_RESAMPLE) | BIT(COMMAND_ROLLING))
+#define RANGED       (WINDOWED | BIT(COMMAND_STATS) | BIT(COMMAND_DUMP) | BIT(COMMAND_PLOT))
+#define STATISTICAL  (WINDOWED | BIT(COMMAND_STATS) | BIT(COMMAND_PLOT))
+#define ROWS         (WINDOWED | BIT(COMMAND_STATS) | BIT(COMMAND_DUMP) | BIT(COMMAND_TAIL))
+#define TABULAR      (ROWS | BIT(COMMAND_LS) | BIT(COMMAND_INFO))
+
+const struct option_rule option_rules[OPTION_COUNT] = {
+    [OPTION_STORE] = {"store", 0, "DIR", ALL,
+                      "the store; else $INGESTD_STORE, else /var/lib/ingestd"},
+    [OPTION_FROM] = {"from", 0, "T", RANGED, "rows at or after this time"},
+    [OPTION_TO] = {"to", 0, "T", RANGED, "rows before this time"},
+    [OPTION_LAST] = {"last", 0, "N|D", RANGED,
+                     "the last N rows, or the last time D (10m) up to the newest sample"},
+    [OPTION_FIRST] = {"first", 0, "N", RANGED, "the first N rows"},
+    [OPTION_UTC] = {"utc", 0, NULL, RANGED, "times without a zone, and days, are UTC, not local"},
+    [OPTION_STAT] = {"stat", 0, "LIST", STATISTICAL,
+                     "of mean,var,std,min,max,sum,rms,count,missing"},
+    [OPTION_DDOF] = {"ddof", 0, "0|1", STATISTICAL,
+                     "variance is divided by count - ddof (default 0)"},
+    [OPTION_NAN] = {"nan", 0, "skip|propagate", STATISTICAL,
+                    "NaN is a missing value (default), or spoils what it is part of"},
+    [OPTION_ELEMENT] = {"element", 0, "LIST", ROWS | BIT(COMMAND_PLOT),
+                        "of samples with a shape: these elements, flat, C order (0,2)"},
+    [OPTION_EVERY] = {"every", 0, "D", BIT(COMMAND_RESAMPLE), "length of a bucket: 1m, 1d"},
+    [OPTION_WINDOW] = {"window", 0, "N|D", BIT(COMMAND_ROLLING), "rows (200) or a span (10s)"},
+    [OPTION_STEP] = {"step", 0, "N", BIT(COMMAND_ROLLING), "keep every N-th row (default 1)"},
+    [OPTION_ROLLING] = {"rolling", 0, "N|D", BIT(COMMAND_PLOT),
+                        "plot --stat over a rolling window of rows (200) or a span (10s)"},
+    [OPTION_WIDTH] = {"width", 0, "N", BIT(COMMAND_PLOT),
+                      "characters across (default: the terminal's)"},
+    [OPTION_HEIGHT] = {"height", 0, "N", BIT(COMMAND_PLOT), "lines (default: the terminal's)"},
+    [OPTION_LINES] = {"lines", 'n', "N", BIT(COMMAND_TAIL), "rows (default 10)"},
+    [OPTION_FOLLOW] = {"follow", 'f', NULL, BIT(COMMAND_TAIL),
+                       "go on with samples as they arrive, until interrupted"},
+    [OPTION_MAX_AGE] = {"max-age", 0, "D", BIT(COMMAND_STATUS),
+                        "series that match GLOB must have a sample as young as this"},
+    [OPTION_FORMAT] = {"format", 0, "F", TABULAR, "table (default), csv, json or npy"},
+    [OPTION_TIME] = {"time", 0, "iso|ns", TABULAR,
+                     "times as UTC text (default) or nanoseconds (json: default)"},
+    [OPTION_OUTPUT] = {"output", 'o', "FILE", TABULAR | BIT(COMMAND_PLOT),
+                       "write there; the file appears when it is complete"},
+    [OPTION_TIMES] = {"times", 0, "FILE.npy", WINDOWED | BIT(COMMAND_DUMP),
+                      "with --format npy: the rows' times as int64 nanoseconds"},
+    [OPTION_HELP] = {"help", 'h', NULL, ALL, "this help"},
+    [OPTION_VERSION] = {"version", 0, NULL, ALL, "the version"},
+};
+
+#define TEXT_FORMATS (1U << FORMAT_TABLE | 1U << FORMAT_CSV | 1U << FORMAT_JSON)
+#define ALL_FORMATS  (TEXT_FORMATS | 1U << FORMAT_NPY)
+
+const struct command_rule command_rules[COMMAND_COUNT] = {
+    [COMMAND_LS] =
+        {"ls", "[GLOB...]", "the series of the store",
+         "Columns: series, dtype, shape, clock, mode, capacity (0 for grow), count of samples\n"
+         "ever appended, first_time, last_time, unit.\n",
+         command_ls, TEXT_FORMATS},
+    [COMMAND_INFO] = {"info", "S...", "everything about a series", "", command_info,
+                      1U << FORMAT_TABLE | 1U << FORMAT_JSON},
+    [COMMAND_STATS] =
+        {"stats", "S...", "statistics over a range of rows",
+         "One row a series: series, the statistics (default: all), first_time, last_time.\n"
+         "npy: float64 (series, statistics).\n",
+         command_stats, ALL_FORMATS},
+    [COMMAND_RESAMPLE] =
+        {"resample", "S... --every D", "statistics over buckets of time",
+         "Buckets [t, t + D) are aligned to the epoch; from one day on to midnight in the\n"
+         "local zone (or --utc), whole weeks to Mondays. `time` is a bucket's start. Empty\n"
+         "buckets are left out, incomplete ends are kept. Default: mean,var.\n",
+         command_resample, ALL_FORMATS},
+    [COMMAND_ROLLING] =
+        {"rolling", "S... --window N|D", "statistics over a rolling window",
+         "The window is the N rows, or the span (t - D, t], that end at the row's time. Rows\n"
+         "begin with the first full window: the N-th row, or the first that is D or more after\n"
+         "the first row of the range. Default: mean,var.\n",
+         command_rolling, ALL_FORMATS},
+    [COMMAND_DUMP] =
+        {"dump", "S...", "the samples themselves",
+         "Columns: time, value (value[0], ... for samples with a shape). npy: the values in\n"
+         "their own dtype and shape.\n",
+         command_dump, ALL_FORMATS},
+    [COMMAND_TAIL] = {"tail", "S... [-n N] [--follow]", "the newest samples", "", command_tail,
+                      TEXT_FORMATS},
+    [COMMAND_PLOT] = {"plot", "S...", "a plot in the terminal, or -o FILE.svg", "", command_plot,
+                      0},
+    [COMMAND_VERIFY] = {"verify", "[S...]", "look for damage in files", "", command_verify, 0},
+    [COMMAND_STATUS] =
+        {"status", "[--max-age D GLOB]", "health of the daemon",
+         "Exit 0: healthy; 1: not running, the flusher is stuck, damage, or series too old.\n",
+         command_status, 0},
+};

@@ -1,0 +1,49 @@
+#include "progress.h"
+#include "query.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int query_error(int code, const char *format, ...)
+{
+    va_list arguments;
+    char text[1024];
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    progress_end();
+    fprintf(stderr, PROGRAM ": %s\n", text);
+    return code;
+}
+
+int query_exit_code(int error)
+{
+    switch (error) {
+    case 0:
+        return 0;
+    case -ENOENT:
+    case -ENOTDIR:
+    case -EINVAL: /* a name that no series can have */
+        return EX_NOINPUT;
+    case -EBADMSG:
+    case -ENODATA:
+    case -EFAULT:
+    case -EPROTONOSUPPORT:
+        return EX_DATAERR;
+    default:
+        return QUERY_FAILED;
+    }
+}
+
+bool query_may_colour(int fd)
+{
+    const char *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+    if (no_color != NULL && no_color[0] != '\0')
+        return false;
+    return term != NULL && strcmp(term, "dumb") != 0 && isatty(fd);
+}

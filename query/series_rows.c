@@ -1,0 +1,257 @@
+#include "series_rows.h"
+
+#include "series_rows_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CHUNK_BYTES  (512 * 1024)
+#define ATTACH_TRIES 50
+
+static int tell(const struct series_rows *rows, int error, const struct error_text *text)
+{
+    int code = query_exit_code(error);
+    if (text != NULL && text->text[0] != '\0')
+        return query_error(code, "%s", text->text);
+    if (error == -EFAULT || error == -ENODATA)
+        return query_error(code, "%s: a file is shorter than its header says", rows->name);
+    return query_error(code, "%s: %s", rows->name, strerror(-error));
+}
+
+int series_rows_attach(struct series_rows *rows)
+{
+    for (unsigned tries = 1;; tries++) {
+        struct error_text text = {""};
+        int error = reader_open(rows->options->store, rows->name, &rows->reader, &text);
+        if (error == 0)
+            error = reader_snapshot(rows->reader, &rows->snapshot);
+        if (error == 0)
+            return 0;
+        reader_close(rows->reader);
+        rows->reader = NULL;
+        if (error != -ESTALE || tries == ATTACH_TRIES)
+            return tell(rows, error, &text);
+        /* The writer is taking the series over or making it anew. */
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    }
+}
+
+static int choose_elements(struct series_rows *rows)
+{
+    const struct query_options *options = rows->options;
+    const struct reader_info *info = reader_info(rows->reader);
+    rows->elements_count = (size_t)info->elements;
+    if (options->elements_count > 0) {
+        for (size_t i = 0; i < options->elements_count; i++) {
+            if (options->elements[i] >= info->elements)
+                return query_error(
+                    EX_USAGE, "--element %" PRIu64 ": a sample of %s has %" PRIu64 " (from 0 on)",
+                    options->elements[i], rows->name, info->elements);
+        }
+        rows->elements = options->elements;
+        rows->elements_count = options->elements_count;
+    }
+    rows->row_bytes = rows->elements_count * dtype_size(info->type.dtype);
+    return 0;
+}
+
+static int find_time(struct series_rows *rows, int64_t time_ns, uint64_t *ret_index)
+{
+    int error = reader_find_time(rows->reader, time_ns, ret_index);
+    return error < 0 ? tell(rows, error, NULL) : 0;
+}
+
+/* The last N rows, or (t - D, t] where t is the time of the newest row of the range. */
+static int cut_last(struct series_rows *rows, const struct query_length *last)
+{
+    if (rows->from == rows->to)
+        return 0;
+    if (last->span_ns == 0) {
+        if (rows->to - rows->from > last->rows)
+            rows->from = rows->to - last->rows;
+        return 0;
+    }
+    int64_t newest_ns, oldest_ns;
+    uint64_t index;
+    int error = reader_time_ns(rows->reader, rows->to - 1, &newest_ns);
+    if (error == -ERANGE) {
+        rows->from = rows->to;
+        return 0;
+    }
+    if (error < 0)
+        return tell(rows, error, NULL);
+    if (__builtin_sub_overflow(newest_ns, last->span_ns - 1, &oldest_ns))
+        return 0;
+    int code = find_time(rows, oldest_ns, &index);
+    if (code == 0 && index > rows->from)
+        rows->from = index < rows->to ? index : rows->to;
+    return code;
+}
+
+static int cut_range(struct series_rows *rows)
+{
+    const struct query_range *range = &rows->options->range;
+    int code = 0;
+    rows->from = rows->snapshot.first;
+    rows->to = rows->snapshot.count;
+    if (range->has_from)
+        code = find_time(rows, range->from_ns, &rows->from);
+    if (code == 0 && range->has_to)
+        code = find_time(rows, range->to_ns, &rows->to);
+    if (rows->from > rows->to)
+        rows->from = rows->to;
+    if (code == 0 && range->last.given)
+        code = cut_last(rows, &range->last);
+    if (code == 0 && range->has_first && rows->to - rows->from > range->first_rows)
+        rows->to = rows->from + range->first_rows;
+    rows->at = rows->from;
+    return code;
+}
+
+static int make_buffers(struct series_rows *rows)
+{
+    rows->chunk_rows = CHUNK_BYTES / rows->row_bytes;
+    if (rows->chunk_rows > SERIES_ROWS_CHUNK_MAX)
+        rows->chunk_rows = SERIES_ROWS_CHUNK_MAX;
+    if (rows->chunk_rows == 0)
+        rows->chunk_rows = 1;
+    rows->values = malloc(rows->chunk_rows * rows->row_bytes);
+    rows->times_ns = malloc(rows->chunk_rows * sizeof *rows->times_ns);
+    if (rows->values == NULL || rows->times_ns == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
+    return 0;
+}
+
+int series_rows_open(const struct query_options *options, const char *name,
+                     struct series_rows **ret_rows)
+{
+    struct series_rows *rows = calloc(1, sizeof *rows);
+    if (rows == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
+    rows->options = options;
+    rows->name = strdup(name);
+    int code = rows->name == NULL ? query_error(QUERY_FAILED, "out of memory") : 0;
+    if (code == 0)
+        code = series_rows_attach(rows);
+    if (code == 0)
+        code = choose_elements(rows);
+    if (code == 0)
+        code = cut_range(rows);
+    if (code == 0)
+        code = make_buffers(rows);
+    if (code != 0) {
+        series_rows_close(rows);
+        return code;
+    }
+    *ret_rows = rows;
+    return 0;
+}
+
+void series_rows_report_lost(struct series_rows *rows)
+{
+    if (rows->lost_total > 0)
+        query_error(
+            0, "%s: %" PRIu64 " rows were overwritten before they could be read and are left out",
+            rows->name, rows->lost_total);
+    rows->lost_total = 0;
+}
+
+void series_rows_close(struct series_rows *rows)
+{
+    if (rows == NULL)
+        return;
+    if (rows->name != NULL)
+        series_rows_report_lost(rows);
+    reader_close(rows->reader);
+    free(rows->name);
+    free(rows->values);
+    free(rows->times_ns);
+    free(rows);
+}
+
+/* The selected elements of rows [at, at + count), straight from the mapping. */
+static void gather(struct series_rows *rows, size_t count)
+{
+    const struct reader_info *info = reader_info(rows->reader);
+    size_t size = dtype_size(info->type.dtype);
+    struct reader_span spans[2];
+    char *to = rows->values;
+    reader_spans(rows->reader, rows->at, rows->at + count, spans);
+    for (size_t span = 0; span < 2; span++) {
+        const char *row = spans[span].values;
+        for (uint64_t i = 0; i < spans[span].count; i++) {
+            for (size_t e = 0; e < rows->elements_count; e++) {
+                memcpy(to, row + rows->elements[e] * size, size);
+                to += size;
+            }
+            row += info->sample_bytes;
+        }
+    }
+}
+
+/* Copies rows [at, at + count); rows below *ret_valid are lost. */
+static int copy_rows(struct series_rows *rows, size_t count, uint64_t *ret_valid)
+{
+    bool all = rows->elements == NULL;
+    if (!all)
+        gather(rows, count);
+    return reader_copy(rows->reader, rows->at, rows->at + count, all ? rows->values : NULL,
+                       rows->times_ns, ret_valid);
+}
+
+static void lose(struct series_rows *rows, uint64_t valid)
+{
+    uint64_t next = valid < rows->to ? valid : rows->to;
+    rows->lost += next - rows->at;
+    rows->lost_total += next - rows->at;
+    rows->at = next;
+}
+
+int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk)
+{
+    while (rows->at < rows->to) {
+        uint64_t left = rows->to - rows->at, valid;
+        size_t count = left < rows->chunk_rows ? (size_t)left : rows->chunk_rows;
+        int error = copy_rows(rows, count, &valid);
+        if (error < 0) {
+            rows->exit_code = tell(rows, error, NULL);
+            return error;
+        }
+        size_t skip = 0;
+        if (valid > rows->at) {
+            uint64_t end = rows->at + count;
+            skip = valid < end ? (size_t)(valid - rows->at) : count;
+            /* A writer that is about to catch up has overwritten more than this chunk by now. */
+            uint64_t first = skip < count ? valid : reader_first_valid(rows->reader);
+            lose(rows, first > valid ? first : valid);
+            if (skip == count)
+                continue;
+        }
+        *ret_chunk = (struct rows_chunk){
+            .first = rows->at,
+            .count = count - skip,
+            .values = (const char *)rows->values + skip * rows->row_bytes,
+            .times_ns = rows->times_ns + skip,
+            .lost = rows->lost,
+        };
+        rows->lost = 0;
+        rows->at += count - skip;
+        return 1;
+    }
+    return 0;
+}
+
+int series_rows_exit_code(const struct series_rows *rows)
+{
+    return rows->exit_code;
+}
+
+void series_rows_rewind(struct series_rows *rows)
+{
+    rows->at = rows->from;
+    rows->lost = 0;
+}

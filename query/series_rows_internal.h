@@ -1,0 +1,37 @@
+/* series_rows_internal.h - what the files behind series_rows.h share. */
+#ifndef INGEST_SERIES_ROWS_INTERNAL_H
+#define INGEST_SERIES_ROWS_INTERNAL_H
+
+#include "series_rows.h"
+
+struct series_rows {
+    const struct query_options *options;
+    struct reader *reader;
+    struct reader_snapshot snapshot; /* the one that the range lies in */
+    char *name;
+    uint64_t from, to;        /* the range */
+    uint64_t at;              /* next row to read */
+    uint64_t lost;            /* rows lost that no chunk has told of */
+    uint64_t lost_total;      /* of all that series_rows_report_lost() has not told of */
+    size_t elements_count;    /* selected */
+    const uint64_t *elements; /* their flat indices; NULL = all, in order */
+    size_t row_bytes;         /* of the selected elements */
+    size_t chunk_rows;
+    void *values; /* chunk_rows x row_bytes */
+    int64_t *times_ns;
+    int exit_code; /* after a failure */
+};
+
+/* Opens the reader and takes a snapshot, again when the writer changes meanwhile. Exit code, with
+ * its message printed. */
+int series_rows_attach(struct series_rows *rows);
+
+/* Tells on stderr what was lost since it was last asked. */
+void series_rows_report_lost(struct series_rows *rows);
+
+/* For --follow: makes the rows that came since the range's end the new range. 0, or an exit code
+ * with its message printed. A series that was made anew under its name begins at its first row; one
+ * that is gone has no new rows until it is back. */
+int series_rows_advance(struct series_rows *rows);
+
+#endif

@@ -1,0 +1,19 @@
+/* statistics_cells.h - statistics into the cells of a row. */
+#ifndef INGEST_STATISTICS_CELLS_H
+#define INGEST_STATISTICS_CELLS_H
+
+#include "columns.h"
+#include "stats_state.h"
+
+/* Fills the cells of all asked statistics of one series from the states of its selected elements.
+ */
+void statistics_fill(const struct query_options *options, const struct columns *columns,
+                     const struct series_rows *rows, const struct stats_state *states);
+
+/* The names of the asked statistics, for columns_make(); ret_names has room for STATS_NAMES. */
+void statistics_names(const struct query_options *options, const char **ret_names);
+
+/* EX_USAGE with its message when an array of several series was asked for, else 0. */
+int check_one_series(const struct query_options *options, const struct series_selection *selection);
+
+#endif
