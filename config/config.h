@@ -1,7 +1,8 @@
 /* config.h - the configuration of ingestd: one table of settings, one loader. See ingestd.ini(5).
  *
- * Every mistake is an error that names file, line and key: an unknown section or key, a duplicate, a value that does
- * not parse, a line longer than inih reads, a section name that inih would cut, a rule without `match`. */
+ * Every mistake is an error that names file, line and key: an unknown section or key, a duplicate,
+ * a value that does not parse, a line longer than inih reads, a section name that inih would cut, a
+ * rule without `match`. */
 #ifndef INGEST_CONFIG_H
 #define INGEST_CONFIG_H
 
@@ -33,10 +34,10 @@ struct config_rule {
     bool preallocate;
     enum config_late late;
     int64_t jitter_ns;
-    char *unit;        /* NULL when not given; so are the next two */
+    char *unit; /* NULL when not given; so are the next two */
     char *description;
     char *elements;
-    int line;          /* of the section's first line, for messages */
+    int line; /* of the section's first line, for messages */
 };
 
 /* `max_bytes` as given: bytes, or a share of the file system in per mille. */
@@ -47,26 +48,28 @@ struct config_size {
 
 struct config {
     char *store_path;
-    struct config_size max_bytes;      /* 80 % */
-    uint64_t min_free_bytes;           /* 256 MiB */
-    uint64_t max_series;               /* 100,000 */
-    char **router;                     /* endpoints; tcp://127.0.0.1:5570 */
+    struct config_size max_bytes; /* 80 % */
+    uint64_t min_free_bytes;      /* 256 MiB */
+    uint64_t max_series;          /* 100,000 */
+    char **router;                /* endpoints; tcp://127.0.0.1:5570 */
     size_t router_count;
     char **pull;
     size_t pull_count;
-    uint64_t max_batch_bytes;          /* 4 MiB; 4 KiB to 1 GiB */
-    int64_t flush_interval_ns;         /* 1 s; 10 ms to 1 h */
-    int64_t max_future_ns;             /* 1 h */
-    enum log_level log_level;          /* info */
+    uint64_t max_batch_bytes;  /* 4 MiB; 4 KiB to 1 GiB */
+    int64_t flush_interval_ns; /* 1 s; 10 ms to 1 h */
+    int64_t max_future_ns;     /* 1 h */
+    enum log_level log_level;  /* info */
     struct config_rule *rules;
     size_t rule_count;
 };
 
-/* Called for each mistake: one line "file:line: [section] key: what is wrong and what would be right". */
+/* Called for each mistake: one line "file:line: [section] key: what is wrong and what would be
+ * right". */
 typedef void config_report(const char *message, void *context);
 
-/* Reads a file into a new configuration; defaults hold for what it leaves out. 0; -ENOENT and other errors of opening (one report); -EINVAL
- * when there was a mistake (every mistake was reported, nothing is returned). */
+/* Reads a file into a new configuration; defaults hold for what it leaves out. 0; -ENOENT and other
+ * errors of opening (one report); -EINVAL when there was a mistake (every mistake was reported,
+ * nothing is returned). */
 int config_load(const char *path, config_report *report, void *context, struct config **ret_config);
 
 /* The defaults alone. -ENOMEM. */
@@ -74,7 +77,8 @@ int config_defaults(struct config **ret_config);
 
 void config_free(struct config *config); /* NULL is allowed */
 
-/* What a reload cannot change: reports each such key that differs ("[store] path: needs a restart") and returns how many. */
+/* What a reload cannot change: reports each such key that differs ("[store] path: needs a restart")
+ * and returns how many. */
 size_t config_report_fixed(const struct config *running, const struct config *wanted,
                            config_report *report, void *context);
 

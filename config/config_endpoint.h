@@ -1,11 +1,11 @@
-/* config_endpoint.h - addresses to listen on, as libzmq takes them. Judged here because libzmq says only "invalid
- * argument", and binds some mistakes without a word. */
+/* config_endpoint.h - addresses to listen on, as libzmq takes them. Judged here because libzmq says
+ * only "invalid argument", and binds some mistakes without a word. */
 #ifndef INGEST_CONFIG_ENDPOINT_H
 #define INGEST_CONFIG_ENDPOINT_H
 
-/* NULL when `endpoint` is tcp://HOST:PORT (HOST is an address, a name, an interface or '*'; an IPv6 address stands in
- * brackets; PORT is 1 to 65535) or ipc:///PATH (absolute, at most 107 bytes). Else a static phrase that says
- * what is wrong, to be put behind the endpoint. */
+/* NULL when `endpoint` is tcp://HOST:PORT (HOST is an address, a name, an interface or '*'; an IPv6
+ * address stands in brackets; PORT is 1 to 65535) or ipc:///PATH (absolute, at most 107 bytes).
+ * Else a static phrase that says what is wrong, to be put behind the endpoint. */
 const char *config_endpoint_fault(const char *endpoint);
 
 #endif

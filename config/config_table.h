@@ -1,4 +1,5 @@
-/* config_table.h - every setting, declared once: its place, kind, limits, default and whether a reload takes it. */
+/* config_table.h - every setting, declared once: its place, kind, limits, default and whether a
+ * reload takes it. */
 #ifndef INGEST_CONFIG_TABLE_H
 #define INGEST_CONFIG_TABLE_H
 
@@ -10,16 +11,17 @@
 
 struct config_setting;
 
-/* How values of one kind are read, compared and given back. `base` is the struct config or struct config_rule that holds
- * the value at setting->offset. */
+/* How values of one kind are read, compared and given back. `base` is the struct config or struct
+ * config_rule that holds the value at setting->offset. */
 struct config_kind {
-    /* Replaces the value. 0; -EINVAL with a static phrase in *ret_fault, to be put behind the text, and the old value
-     * kept; -ENOMEM. */
+    /* Replaces the value. 0; -EINVAL with a static phrase in *ret_fault, to be put behind the text,
+     * and the old value kept; -ENOMEM. */
     int (*parse)(const struct config_setting *setting, const char *text, void *base,
                  const char **ret_fault);
     /* NULL for a kind that only reloadable settings have, which are never compared. */
     bool (*equal)(const struct config_setting *setting, const void *a, const void *b);
-    void (*release)(const struct config_setting *setting, void *base); /* NULL when nothing is owned */
+    void (*release)(const struct config_setting *setting,
+                    void *base); /* NULL when nothing is owned */
 };
 
 struct config_setting {
@@ -46,8 +48,9 @@ const struct config_setting *config_table_find(const char *section, const char *
 
 bool config_table_is_section(const char *section);
 
-/* What somebody who wrote `key` in `section` (NULL: a rule) may have meant, as the second half of a message:
- * "did you mean max_bytes?", "it is a key of [flush]", else every key of the section. Static names into `buffer`. */
+/* What somebody who wrote `key` in `section` (NULL: a rule) may have meant, as the second half of a
+ * message: "did you mean max_bytes?", "it is a key of [flush]", else every key of the section.
+ * Static names into `buffer`. */
 void config_table_suggest_key(const char *section, const char *key, char *buffer,
                               size_t buffer_bytes);
 

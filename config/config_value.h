@@ -4,10 +4,11 @@
 
 #include "config_table.h"
 
-extern const struct config_kind config_kind_text;      /* char *; NULL when not given */
-extern const struct config_kind config_kind_count;     /* uint64_t */
-extern const struct config_kind config_kind_bytes;     /* uint64_t */
-extern const struct config_kind config_kind_share;     /* struct config_size; limits are those of its bytes */
+extern const struct config_kind config_kind_text;  /* char *; NULL when not given */
+extern const struct config_kind config_kind_count; /* uint64_t */
+extern const struct config_kind config_kind_bytes; /* uint64_t */
+extern const struct config_kind
+    config_kind_share; /* struct config_size; limits are those of its bytes */
 extern const struct config_kind config_kind_duration;  /* int64_t, ns */
 extern const struct config_kind config_kind_endpoints; /* char ** and size_t */
 extern const struct config_kind config_kind_log_level; /* enum log_level */

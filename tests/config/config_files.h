@@ -14,7 +14,8 @@ struct reports {
     const char *path;
 };
 
-/* Writes `text` to a file of its own, loads it, removes it. *ret_config is NULL when loading failed. */
+/* Writes `text` to a file of its own, loads it, removes it. *ret_config is NULL when loading
+ * failed. */
 int load_bytes(const char *text, size_t text_bytes, struct reports *reports,
                struct config **ret_config);
 int load_text(const char *text, struct reports *reports, struct config **ret_config);

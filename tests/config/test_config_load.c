@@ -112,7 +112,7 @@ static void test_every_setting(void **state)
     assert_string_equal(config->pull[1], "tcp://eth0:65535");
     assert_int_equal(config->max_batch_bytes, 65536);
     assert_int_equal(config->flush_interval_ns, SECOND_NS / 4);
-    assert_int_equal(config->max_future_ns, 30 * 86400 * SECOND_NS);
+    assert_int_equal(config->max_future_ns, INT64_C(30) * 86400 * SECOND_NS);
     assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
     config_free(config);
 }
@@ -136,7 +136,7 @@ static void test_every_rule_key(void **state)
     assert_string_equal(rule[0].match, "plant?/*/x");
     assert_int_equal(rule[0].mode, CONFIG_MODE_RING);
     assert_int_equal(rule[0].capacity_unit, CONFIG_CAPACITY_BYTES);
-    assert_int_equal(rule[0].capacity, 512 << 20);
+    assert_int_equal(rule[0].capacity, INT64_C(512) << 20);
     assert_true(rule[0].preallocate);
     assert_int_equal(rule[0].late, CONFIG_LATE_CLAMP);
     assert_int_equal(rule[0].jitter_ns, 0);
@@ -144,7 +144,7 @@ static void test_every_rule_key(void **state)
     assert_string_equal(rule[0].description, "Boiler, 2 m; north");
     assert_string_equal(rule[0].elements, "x y z");
     assert_int_equal(rule[1].capacity_unit, CONFIG_CAPACITY_NS);
-    assert_int_equal(rule[1].capacity, 30 * 86400 * SECOND_NS);
+    assert_int_equal(rule[1].capacity, INT64_C(30) * 86400 * SECOND_NS);
     assert_int_equal(rule[1].line, 11);
     assert_string_equal(rule[2].label, "c-2.d");
     assert_int_equal(rule[2].capacity_unit, CONFIG_CAPACITY_SAMPLES);

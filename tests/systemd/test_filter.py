@@ -1,12 +1,15 @@
 """The daemon does its work under the unit's system call filter: it binds, creates series, grows, reloads and stops."""
 import os
+import re
+import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import ingest_wire as wire
 import unit_file
-from ingest_daemon import Daemon, now_ns
+from ingest_daemon import Daemon, free_port, now_ns
 
 EXECUTE = [sys.executable, "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "filtered_exec.py")]
 
@@ -27,6 +30,22 @@ class Filter(unittest.TestCase):
         done = subprocess.run(EXECUTE + [sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("PermissionError", done.stderr)
+
+    def test_both_traps_abort(self):
+        """What the unit must not say is what kills libzmq: each line taken out, and a bind aborts."""
+        program = ("import zmq; s = zmq.Context().socket(zmq.ROUTER); s.bind('tcp://127.0.0.1:%d')" % free_port())
+        command = EXECUTE + [sys.executable, "-c", program]
+        self.assertEqual(subprocess.run(command, timeout=60).returncode, 0)
+        for line in (r"(?m)^SystemCallFilter=sched_setscheduler\n", r"(?<=AF_INET6) AF_NETLINK"):
+            changed, count = re.subn(line, "", unit_file.text())
+            self.assertEqual(count, 1, line)
+            with tempfile.TemporaryDirectory(prefix="ingest-test-") as folder:
+                os.mkdir(os.path.join(folder, "systemd"))
+                with open(os.path.join(folder, "systemd", "ingestd.service"), "w", encoding="utf-8") as file:
+                    file.write(changed)
+                done = subprocess.run(command, env=dict(os.environ, INGEST_BUILD=folder), timeout=60,
+                                      capture_output=True, text=True)
+                self.assertEqual(done.returncode, -signal.SIGABRT, done.stderr)
 
     def test_daemon_works(self):
         rules = "[series.g]\nmatch = grow/**\nmode = grow\n[series.p]\nmatch = ring/**\ncapacity = 5000\npreallocate = yes\n"
