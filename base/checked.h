@@ -1,5 +1,5 @@
-/* checked.h - arithmetic that says when it overflowed. Each returns true and stores the result, or returns
- * false and stores nothing. */
+/* checked.h - arithmetic that says when it overflowed. Each returns true and stores the result, or
+ * returns false and stores nothing. */
 #ifndef INGEST_CHECKED_H
 #define INGEST_CHECKED_H
 
@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses. */
 #define CHECKED_DEFINE(name, type, builtin)                                                        \
     static inline bool checked_##name(type a, type b, type *ret_result)                            \
     {                                                                                              \
@@ -16,6 +17,7 @@
         *ret_result = result;                                                                      \
         return true;                                                                               \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 CHECKED_DEFINE(add_size, size_t, __builtin_add_overflow)
 CHECKED_DEFINE(multiply_size, size_t, __builtin_mul_overflow)

@@ -13,7 +13,7 @@
 
 #include <immintrin.h>
 
-#define CRC32_FOLD_BYTES 64 /* four lanes of 16 */
+#define CRC32_FOLD_BYTES ((size_t)64) /* four lanes of 16 */
 
 #define TARGET_CLMUL __attribute__((target("pclmul,sse4.1")))
 

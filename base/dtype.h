@@ -24,7 +24,8 @@ enum dtype {
 /* The dtype that two ASCII characters name ("f4"), or DTYPE_NONE. */
 enum dtype dtype_from_chars(char kind, char digit);
 
-/* The dtype that a string names: "f4", or with its byte order, "<f4" ("|u1" for one byte). DTYPE_NONE if none. */
+/* The dtype that a string names: "f4", or with its byte order, "<f4" ("|u1" for one byte).
+ * DTYPE_NONE if none. */
 enum dtype dtype_from_name(const char *name);
 
 /* "f4"; a static string. "??" for what is not a dtype. */

@@ -35,7 +35,7 @@ static int64_t days_from_civil(int year, int month, int day)
 static int64_t civil_to_seconds(const struct civil *civil)
 {
     return days_from_civil(civil->year, civil->month, civil->day) * SECONDS_PER_DAY +
-           civil->hour * 3600 + civil->minute * 60 + civil->second;
+           civil->hour * INT64_C(3600) + civil->minute * INT64_C(60) + civil->second;
 }
 
 static int days_in_month(int year, int month)

@@ -1,5 +1,6 @@
-/* units.h - numbers with units, as people write them on command lines and in configuration files. Every parser
- * takes the whole string or fails: "abc", "", "5 parsecs" and what does not fit are errors, never 0. */
+/* units.h - numbers with units, as people write them on command lines and in configuration files.
+ * Every parser takes the whole string or fails: "abc", "", "5 parsecs" and what does not fit are
+ * errors, never 0. */
 #ifndef INGEST_UNITS_H
 #define INGEST_UNITS_H
 
@@ -10,7 +11,8 @@
 /* "250ms", "1.5s", "10m", "30d": ns us ms s m h d w; "0" needs no unit. At least 0. */
 bool units_parse_duration_ns(const char *text, int64_t *ret_ns);
 
-/* "64KiB", "512MiB", "1.5GiB", "4096", "10kB": B, KiB MiB GiB TiB (powers of 1024), kB MB GB TB (powers of 1000). */
+/* "64KiB", "512MiB", "1.5GiB", "4096", "10kB": B, KiB MiB GiB TiB (powers of 1024), kB MB GB TB
+ * (powers of 1000). */
 bool units_parse_bytes(const char *text, uint64_t *ret_bytes);
 
 /* A whole decimal number without sign, no more than `max`. */

@@ -58,27 +58,41 @@ void line_protocol_free(struct line_protocol *parser)
     free(parser);
 }
 
-static int array_resize(void *array, size_t count, size_t element_bytes)
-{
-    void *old;
-    memcpy(&old, array, sizeof old);
-    void *resized = reallocarray(old, count, element_bytes);
-    if (resized == NULL)
-        return -ENOMEM;
-    memcpy(array, &resized, sizeof resized);
-    return 0;
-}
-
 static int samples_reserve(struct line_protocol *parser)
 {
     if (parser->count < parser->capacity)
         return 0;
     size_t capacity = parser->capacity > 0 ? 2 * parser->capacity : 256;
-    if (array_resize(&parser->times_ns, capacity, sizeof *parser->times_ns) < 0 ||
-        array_resize(&parser->values, capacity, sizeof *parser->values) < 0 ||
-        array_resize(&parser->numbers, capacity, sizeof *parser->numbers) < 0)
+    /* Each array is kept as soon as it has grown: a failure of a later one loses nothing. */
+    int64_t *times_ns = reallocarray(parser->times_ns, capacity, sizeof *times_ns);
+    if (times_ns == NULL)
         return -ENOMEM;
+    parser->times_ns = times_ns;
+    uint64_t *values = reallocarray(parser->values, capacity, sizeof *values);
+    if (values == NULL)
+        return -ENOMEM;
+    parser->values = values;
+    uint32_t *numbers = reallocarray(parser->numbers, capacity, sizeof *numbers);
+    if (numbers == NULL)
+        return -ENOMEM;
+    parser->numbers = numbers;
     parser->capacity = capacity;
+    return 0;
+}
+
+static int gathered_reserve(struct line_protocol *parser)
+{
+    if (parser->gathered_capacity >= parser->capacity)
+        return 0;
+    int64_t *times_ns = reallocarray(parser->gathered_times_ns, parser->capacity, sizeof *times_ns);
+    if (times_ns == NULL)
+        return -ENOMEM;
+    parser->gathered_times_ns = times_ns;
+    uint64_t *values = reallocarray(parser->gathered_values, parser->capacity, sizeof *values);
+    if (values == NULL)
+        return -ENOMEM;
+    parser->gathered_values = values;
+    parser->gathered_capacity = parser->capacity;
     return 0;
 }
 
@@ -199,14 +213,9 @@ static int line_parse(struct line_protocol *parser, struct line_cursor *cursor,
 static int samples_gather(struct line_protocol *parser)
 {
     struct line_series *series = parser->table.series;
-    if (parser->gathered_capacity < parser->capacity) {
-        if (array_resize(&parser->gathered_times_ns, parser->capacity,
-                         sizeof *parser->gathered_times_ns) < 0 ||
-            array_resize(&parser->gathered_values, parser->capacity,
-                         sizeof *parser->gathered_values) < 0)
-            return -ENOMEM;
-        parser->gathered_capacity = parser->capacity;
-    }
+    int result = gathered_reserve(parser);
+    if (result < 0)
+        return result;
     for (size_t i = 0; i < parser->count; i++)
         series[parser->numbers[i]].sample_count++;
     size_t first = 0;
