@@ -8,7 +8,6 @@
 
 #include "time_text.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,8 +42,5 @@ void axis_times(int64_t low_ns, int64_t high_ns, unsigned width, enum time_zone 
 /* The zone that the times are in: "UTC", "CEST", "+0530"; local time at time_ns. Returns `buffer`.
  */
 const char *axis_zone_text(int64_t time_ns, enum time_zone zone, char *buffer, size_t buffer_bytes);
-
-/* Characters (not bytes) of an UTF-8 text. */
-size_t axis_text_width(const char *text);
 
 #endif

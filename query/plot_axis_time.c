@@ -5,6 +5,7 @@
 #include "clock_ns.h"
 #include "plot_axis.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

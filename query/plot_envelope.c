@@ -148,6 +148,50 @@ int plot_envelope_finish(struct plot_envelope *envelope)
     return 0;
 }
 
+/* Puts a later column behind what is there already. */
+static void column_merge(struct envelope_column *into, const struct envelope_column *column)
+{
+    if (column->count == 0)
+        return;
+    if (into->count == 0) {
+        *into = *column;
+        return;
+    }
+    into->count += column->count;
+    into->min = fmin(into->min, column->min);
+    into->max = fmax(into->max, column->max);
+    into->sum += column->sum;
+    into->last = column->last;
+    into->last_ns = column->last_ns;
+}
+
+int plot_envelope_narrow(const struct plot_envelope *envelope, size_t columns,
+                         struct plot_envelope **ret_envelope)
+{
+    if (columns > envelope->columns_count)
+        return -EINVAL;
+    struct plot_envelope *narrow;
+    int error = plot_envelope_create(envelope->low_ns, envelope->high_ns, columns, &narrow);
+    if (error < 0)
+        return error;
+    for (size_t i = 0; i < envelope->columns_count; i++) {
+        size_t place = (2 * i + 1) * columns / (2 * envelope->columns_count);
+        column_merge(&narrow->columns[place], &envelope->columns[i]);
+    }
+    narrow->finite = envelope->finite;
+    narrow->missing = envelope->missing;
+    narrow->min = envelope->min;
+    narrow->max = envelope->max;
+    narrow->hole = envelope->hole;
+    error = plot_envelope_finish(narrow);
+    if (error < 0) {
+        plot_envelope_free(narrow);
+        return error;
+    }
+    *ret_envelope = narrow;
+    return 0;
+}
+
 double envelope_column_mean(const struct envelope_column *column)
 {
     double mean = column->sum / (double)column->count;

@@ -53,6 +53,12 @@ void plot_envelope_add(struct plot_envelope *envelope, const int64_t *times_ns,
  * are missing or the pause is much longer than pauses in this series are. -ENOMEM. */
 int plot_envelope_finish(struct plot_envelope *envelope);
 
+/* The same rows in fewer columns (1 to as many as there are): a column goes, whole, where its
+ * middle lies, so take four or more for each that is wanted. The result is finished. -EINVAL,
+ * -ENOMEM. */
+int plot_envelope_narrow(const struct plot_envelope *envelope, size_t columns,
+                         struct plot_envelope **ret_envelope);
+
 /* The mean of a column's values; it lies between min and max also where the sum left the range of
  * double. */
 double envelope_column_mean(const struct envelope_column *column);
