@@ -25,7 +25,8 @@ static void touch(const void *bytes, size_t length)
 
 static void require_same(const struct wire_block *a, const struct wire_block *b)
 {
-    REQUIRE(a->name_bytes == b->name_bytes && memcmp(a->name, b->name, a->name_bytes) == 0);
+    REQUIRE(a->name != NULL && b->name != NULL && a->name_bytes == b->name_bytes);
+    REQUIRE(memcmp(a->name, b->name, a->name_bytes) == 0);
     REQUIRE(a->dtype == b->dtype && a->count == b->count && a->rank == b->rank);
     REQUIRE(memcmp(a->dims, b->dims, sizeof a->dims) == 0);
     REQUIRE(a->clock == b->clock && a->t0_ns == b->t0_ns && a->period_ps == b->period_ps);

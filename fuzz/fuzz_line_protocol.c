@@ -55,7 +55,8 @@ static void check_blocks(const struct line_protocol *parser,
         REQUIRE(is_name(block.name, block.name_bytes));
         REQUIRE(block.count > 0 && block.values_bytes == block.count * dtype_size(block.dtype));
         REQUIRE(block.clock == WIRE_CLOCK_EXPLICIT && block.stamp_on_arrival);
-        memcpy(&time_ns, (const char *)block.times_ns + 8 * (block.count - 1), sizeof time_ns);
+        memcpy(&time_ns, (const char *)block.times_ns + sizeof time_ns * (block.count - 1),
+               sizeof time_ns);
         if (block.dtype == DTYPE_U1)
             REQUIRE(((const uint8_t *)block.values)[block.count - 1] <= 1);
         samples += block.count;

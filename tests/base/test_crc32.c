@@ -3,8 +3,8 @@
 #include "cmocka_tests.h"
 #include "crc32.h"
 #include "crc32_internal.h"
+#include "random_bits.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define LENGTH_MAX   1100
@@ -12,13 +12,13 @@
 #define BUFFER_BYTES (LENGTH_MAX + ALIGNMENTS)
 
 static uint8_t buffer[BUFFER_BYTES];
+static uint64_t seed = 1;
 
 static int fill(void **state)
 {
     (void)state;
-    srand(1);
     for (size_t i = 0; i < sizeof buffer; i++)
-        buffer[i] = (uint8_t)rand();
+        buffer[i] = (uint8_t)random_bits(&seed);
     return 0;
 }
 
@@ -64,7 +64,7 @@ static void test_every_length_and_alignment(void **state)
         assert_int_equal(crc32_update_portable(0, buffer, length), crc32_by_bits(buffer, length));
         for (size_t alignment = 0; alignment < ALIGNMENTS; alignment++) {
             const uint8_t *from = buffer + alignment;
-            uint32_t start = (uint32_t)rand();
+            uint32_t start = (uint32_t)random_bits(&seed);
             assert_int_equal(crc32_update(start, from, length),
                              crc32_update_portable(start, from, length));
         }
@@ -79,7 +79,7 @@ static void test_splits_continue(void **state)
         uint32_t fast = 0;
         uint32_t portable = 0;
         for (size_t at = 0; at < sizeof buffer;) {
-            size_t piece = (size_t)rand() % 400;
+            size_t piece = (size_t)random_bits(&seed) % 400;
             if (piece > sizeof buffer - at)
                 piece = sizeof buffer - at;
             fast = crc32_update(fast, buffer + at, piece);

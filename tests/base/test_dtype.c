@@ -4,18 +4,18 @@
 #include <string.h>
 
 static const struct {
-    enum dtype dtype;
     const char *name;
     const char *descr;
     size_t size;
+    enum dtype dtype;
     bool is_float;
     bool is_signed;
 } rows[] = {
-    {DTYPE_F4, "f4", "<f4", 4, true, true},   {DTYPE_F8, "f8", "<f8", 8, true, true},
-    {DTYPE_I1, "i1", "|i1", 1, false, true},  {DTYPE_I2, "i2", "<i2", 2, false, true},
-    {DTYPE_I4, "i4", "<i4", 4, false, true},  {DTYPE_I8, "i8", "<i8", 8, false, true},
-    {DTYPE_U1, "u1", "|u1", 1, false, false}, {DTYPE_U2, "u2", "<u2", 2, false, false},
-    {DTYPE_U4, "u4", "<u4", 4, false, false}, {DTYPE_U8, "u8", "<u8", 8, false, false},
+    {"f4", "<f4", 4, DTYPE_F4, true, true},   {"f8", "<f8", 8, DTYPE_F8, true, true},
+    {"i1", "|i1", 1, DTYPE_I1, false, true},  {"i2", "<i2", 2, DTYPE_I2, false, true},
+    {"i4", "<i4", 4, DTYPE_I4, false, true},  {"i8", "<i8", 8, DTYPE_I8, false, true},
+    {"u1", "|u1", 1, DTYPE_U1, false, false}, {"u2", "<u2", 2, DTYPE_U2, false, false},
+    {"u4", "<u4", 4, DTYPE_U4, false, false}, {"u8", "<u8", 8, DTYPE_U8, false, false},
 };
 
 static void test_all_ten(void **state)

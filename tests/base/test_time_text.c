@@ -1,4 +1,5 @@
 #include "cmocka_tests.h"
+#include "random_bits.h"
 #include "time_text.h"
 
 #include <stdlib.h>
@@ -247,11 +248,9 @@ static void test_format_and_back(void **state)
     assert_string_equal(time_format_iso(-1, buffer), "1969-12-31T23:59:59.999999999Z");
     assert_string_equal(time_format_iso(INT64_MAX, buffer), "2262-04-11T23:47:16.854775807Z");
     assert_string_equal(time_format_iso(INT64_MIN, buffer), "1677-09-21T00:12:43.145224192Z");
-    srand(1);
+    uint64_t seed = 1;
     for (int round = 0; round < 100000; round++) {
-        uint64_t bits = 0;
-        for (int i = 0; i < 5; i++)
-            bits = bits << 15 ^ (uint64_t)rand();
+        uint64_t bits = random_bits(&seed);
         int64_t back;
         time_format_iso((int64_t)bits, buffer);
         assert_int_equal(strlen(buffer), 30);

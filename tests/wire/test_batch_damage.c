@@ -338,7 +338,7 @@ static void test_every_bit_with_a_checksum(void **state)
     enum wire_code codes[4];
     struct wire_batch batch;
     frame_make(frame);
-    memcpy(frame + 4, "\1", 1);
+    frame[4] = 1;
     wire_frame_restamp(frame, sizeof frame, 7, 9);
     codes_of(frame, sizeof frame, codes, &batch);
     assert_int_equal(codes[0], WIRE_OK);

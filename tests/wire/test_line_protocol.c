@@ -309,7 +309,10 @@ static void test_bytes_that_are_no_text(void **state)
     assert_int_equal(result.lines_bad, 3);
     char digits[2000];
     memset(digits, '1', sizeof digits);
-    memcpy(digits, "m f=", 4);
+    digits[0] = 'm';
+    digits[1] = ' ';
+    digits[2] = 'f';
+    digits[3] = '=';
     parse_bytes(digits, 4 + 300);
     assert_int_equal(result.lines_bad, 0);
     parse_bytes(digits, 4 + 800);

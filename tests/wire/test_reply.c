@@ -90,6 +90,7 @@ static void test_text_is_cut_between_characters(void **state)
     (void)state;
     char text[600];
     char expected[401];
+    static const char euro[3] = {'\xe2', '\x82', '\xac'};
     memset(text, 'x', sizeof text);
     memset(expected, 'x', 400);
     expected[400] = '\0';
@@ -97,11 +98,11 @@ static void test_text_is_cut_between_characters(void **state)
     expect_text(text, 401, expected);
     expect_text(text, 600, expected);
     /* A character of three bytes that begins at 398 does not fit. */
-    memcpy(text + 398, "\xe2\x82\xac", 3);
+    memcpy(text + 398, euro, sizeof euro);
     expected[398] = '\0';
     expect_text(text, 600, expected);
-    memcpy(text + 397, "\xe2\x82\xac", 3);
-    memcpy(expected + 397, "\xe2\x82\xac", 3);
+    memcpy(text + 397, euro, sizeof euro);
+    memcpy(expected + 397, euro, sizeof euro);
     text[400] = 'x';
     expect_text(text, 600, expected);
 }

@@ -18,8 +18,10 @@ static uint8_t output[2 * FRAME_MAX];
 
 static uint32_t output_sentence(const char *sentence)
 {
-    memcpy(output, sentence, strlen(sentence));
-    return (uint32_t)strlen(sentence);
+    size_t length = strlen(sentence);
+    for (size_t i = 0; i < length; i++)
+        output[i] = (uint8_t)sentence[i];
+    return (uint32_t)length;
 }
 
 /* A block that took the times of the one before has a place of its own for them here. A regular
