@@ -109,6 +109,9 @@ uint64_t reader_frontier_first(const struct reader *reader);
 /* Run `number`, checked by itself; -ERANGE: overwritten; -EBADMSG: damaged. Asks no snapshot. */
 int reader_run_load(const struct reader *reader, uint64_t number, struct reader_run *ret_run);
 
+/* The three words of a run as they are; -ERANGE: overwritten; -EBADMSG: no sane runs count. */
+int reader_run_words(const struct reader *reader, uint64_t number, int64_t ret_words[RUN_WORDS]);
+
 /* The oldest run that is there when `runs_count` were written. */
 uint64_t reader_runs_first(const struct reader *reader, uint64_t runs_count);
 

@@ -5,6 +5,7 @@
 #include "checked.h"
 
 #include <errno.h>
+#include <string.h>
 
 uint64_t reader_runs_first(const struct reader *reader, uint64_t runs_count)
 {
@@ -14,13 +15,13 @@ uint64_t reader_runs_first(const struct reader *reader, uint64_t runs_count)
     return reader_is_ring(reader) && runs_count >= rows ? runs_count - (rows - 1) : 0;
 }
 
-int reader_run_load(const struct reader *reader, uint64_t number, struct reader_run *ret_run)
+int reader_run_words(const struct reader *reader, uint64_t number, int64_t ret_words[RUN_WORDS])
 {
     const _Atomic int64_t *row =
         reader_column_words(&reader->times) + (number % reader->times.rows) * RUN_WORDS;
-    int64_t first = atomic_load_explicit(&row[RUN_FIRST_INDEX], memory_order_relaxed);
-    int64_t t0_ns = atomic_load_explicit(&row[RUN_T0_NS], memory_order_relaxed);
-    int64_t period_ps = atomic_load_explicit(&row[RUN_PERIOD_PS], memory_order_relaxed);
+    int64_t words[RUN_WORDS];
+    for (unsigned w = 0; w < RUN_WORDS; w++)
+        words[w] = atomic_load_explicit(&row[w], memory_order_relaxed);
     /* Orders the reads of the row before this look at the count, which the writer raises before it
      * takes the slot of the next run. */
     atomic_thread_fence(memory_order_acquire);
@@ -29,9 +30,20 @@ int reader_run_load(const struct reader *reader, uint64_t number, struct reader_
         return -EBADMSG;
     if (number < reader_runs_first(reader, (uint64_t)runs_count))
         return -ERANGE;
-    if (first < 0 || period_ps <= 0)
+    memcpy(ret_words, words, sizeof words);
+    return 0;
+}
+
+int reader_run_load(const struct reader *reader, uint64_t number, struct reader_run *ret_run)
+{
+    int64_t words[RUN_WORDS];
+    int r = reader_run_words(reader, number, words);
+    if (r < 0)
+        return r;
+    if (words[RUN_FIRST_INDEX] < 0 || words[RUN_PERIOD_PS] <= 0)
         return -EBADMSG;
-    *ret_run = (struct reader_run){(uint64_t)first, t0_ns, period_ps};
+    *ret_run = (struct reader_run){(uint64_t)words[RUN_FIRST_INDEX], words[RUN_T0_NS],
+                                   words[RUN_PERIOD_PS]};
     return 0;
 }
 

@@ -1,4 +1,5 @@
-/* verify.h - finds damage: every header, head, length, time order and run of a series or of a store. Reads only. */
+/* verify.h - finds damage: every header, head, length, time order and run of a series or of a
+ * store. Reads only. */
 #ifndef INGEST_VERIFY_H
 #define INGEST_VERIFY_H
 
@@ -24,11 +25,16 @@ struct verify_totals {
     uint64_t findings;
 };
 
-/* Verifies one series, also while the daemon writes to it. 0 (findings or not), -ENOENT, or what kept it from looking. */
+/* Verifies one series, also while the daemon writes to it. 0 (findings or not), -ENOENT, -EINVAL
+ * (name), or what kept it from looking. Findings, series and rows are added to `totals` (NULL is
+ * allowed). */
 int verify_series(const char *store_path, const char *name, const struct verify_sink *sink,
                   struct verify_totals *totals);
 
-/* Verifies what belongs to no series: status.npy, files and folders in `series/` that are no part of any series. */
-int verify_store(const char *store_path, const struct verify_sink *sink, struct verify_totals *totals);
+/* Verifies what belongs to no series: status.npy, files and folders in `series/` that are no part
+ * of any series. Takes two seconds where something is astray while a daemon holds the store, to see
+ * it again. -ENOENT: no store. */
+int verify_store(const char *store_path, const struct verify_sink *sink,
+                 struct verify_totals *totals);
 
 #endif

@@ -10,6 +10,8 @@ ingest_script_test(test_npy_header_numpy test_npy_header_numpy.py)
 ingest_test(test_status_file SOURCES test_status_file.c LIBS ingest_store)
 
 # Files written byte by byte, for the tests of what reads them.
-add_library(series_files STATIC series_files.c)
-target_link_libraries(series_files PRIVATE ingest_flags PUBLIC ingest_store)
-ingest_test(test_reader SOURCES test_reader.c LIBS series_files)
+add_library(raw_series STATIC raw_series.c)
+target_link_libraries(raw_series PRIVATE ingest_flags PUBLIC ingest_store)
+ingest_test(test_reader SOURCES test_reader.c LIBS raw_series)
+ingest_test(test_sigbus SOURCES test_sigbus.c LIBS raw_series)
+ingest_test(test_reader_damage SOURCES test_reader_damage.c LIBS raw_series)

@@ -1,5 +1,5 @@
+#include "raw_series.h"
 #include "reader.h"
-#include "series_files.h"
 #include "temporary_folder.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ static double number_at(enum dtype dtype, const void *from)
 }
 
 /* Copies every row that is there and compares values and times with what was written. */
-static void check_all_rows(const struct series_files *files)
+static void check_all_rows(const struct raw_series *files)
 {
     struct reader *reader = open_sound(files->store, files->name);
     const struct reader_info *info = reader_info(reader);
@@ -65,12 +65,12 @@ static void check_all_rows(const struct series_files *files)
     assert_int_equal(reader_snapshot(reader, &snapshot), 0);
     assert_int_equal(snapshot.count, files->count);
     assert_int_equal(snapshot.durable, files->count);
-    assert_int_equal(snapshot.epoch, SERIES_FILES_EPOCH);
+    assert_int_equal(snapshot.epoch, RAW_SERIES_EPOCH);
     uint64_t first =
         files->capacity > 0 && files->count > files->capacity ? files->count - files->capacity : 0;
     assert_int_equal(snapshot.first, first);
     assert_true(snapshot.last_time_ns ==
-                (files->count > 0 ? series_files_time_ns(files, files->count - 1) : INT64_MIN));
+                (files->count > 0 ? raw_series_time_ns(files, files->count - 1) : INT64_MIN));
 
     uint64_t rows = snapshot.count - first;
     char *values = malloc(rows * info->sample_bytes + 1);
@@ -84,16 +84,16 @@ static void check_all_rows(const struct series_files *files)
         for (uint64_t e = 0; e < info->elements; e++) {
             double number =
                 number_at(files->type.dtype, values + i * info->sample_bytes + e * element_bytes);
-            assert_true(number == (double)series_files_value(first + i, e));
+            assert_true(number == (double)raw_series_value(first + i, e));
         }
-        assert_true(times_ns[i] == series_files_time_ns(files, first + i));
+        assert_true(times_ns[i] == raw_series_time_ns(files, first + i));
     }
     if (rows > 0) {
         uint64_t middle = first + rows / 2;
         int64_t time_ns = 0;
         uint64_t index = 0;
         assert_int_equal(reader_time_ns(reader, middle, &time_ns), 0);
-        assert_true(time_ns == series_files_time_ns(files, middle));
+        assert_true(time_ns == raw_series_time_ns(files, middle));
         assert_int_equal(reader_find_time(reader, time_ns, &index), 0);
         assert_int_equal(index, middle);
     }
@@ -110,10 +110,10 @@ static void all_dtypes_ranks_clocks_and_modes(void **state)
     unsigned number = 0;
     for (int d = DTYPE_NONE + 1; d < DTYPE_END; d++) {
         for (uint8_t rank = 0; rank <= STORE_RANK_MAX; rank++) {
-            struct series_files files = {.store = *state,
-                                         .name = name,
-                                         .run_rows = 13,
-                                         .type = {.dtype = (enum dtype)d, .rank = rank}};
+            struct raw_series files = {.store = *state,
+                                       .name = name,
+                                       .run_rows = 13,
+                                       .type = {.dtype = (enum dtype)d, .rank = rank}};
             memcpy(files.type.dims, dims, rank * sizeof dims[0]);
             for (unsigned variant = 0; variant < 10; variant++) {
                 static const uint64_t counts[] = {0, 1, 39, 40, 107};
@@ -121,7 +121,7 @@ static void all_dtypes_ranks_clocks_and_modes(void **state)
                 files.count = counts[variant / 2];
                 files.capacity = number++ % 3 == 0 ? 0 : 40;
                 snprintf(name, sizeof name, "a/b%u", number);
-                series_files_write(&files);
+                raw_series_write(&files);
                 check_all_rows(&files);
             }
         }
@@ -130,12 +130,12 @@ static void all_dtypes_ranks_clocks_and_modes(void **state)
 
 static void spans_meet_at_the_seam(void **state)
 {
-    struct series_files files = {.store = *state,
-                                 .name = "ring",
-                                 .type = {.dtype = DTYPE_U2, .clock = SERIES_EXPLICIT},
-                                 .capacity = 10,
-                                 .count = 27};
-    series_files_write(&files);
+    struct raw_series files = {.store = *state,
+                               .name = "ring",
+                               .type = {.dtype = DTYPE_U2, .clock = SERIES_EXPLICIT},
+                               .capacity = 10,
+                               .count = 27};
+    raw_series_write(&files);
     struct reader *reader = open_sound(*state, "ring");
     struct reader_snapshot snapshot;
     struct reader_span spans[2];
@@ -150,8 +150,8 @@ static void spans_meet_at_the_seam(void **state)
             for (unsigned s = 0; s < 2; s++) {
                 const uint16_t *values = spans[s].values;
                 for (uint64_t i = 0; i < spans[s].count; i++, index++) {
-                    assert_int_equal(values[i], series_files_value(index, 0));
-                    assert_true(spans[s].times_ns[i] == series_files_time_ns(&files, index));
+                    assert_int_equal(values[i], raw_series_value(index, 0));
+                    assert_true(spans[s].times_ns[i] == raw_series_time_ns(&files, index));
                 }
             }
         }
@@ -167,12 +167,12 @@ static void spans_meet_at_the_seam(void **state)
 /* The writer has raised its frontier and is copying. */
 static void rows_under_the_frontier_are_not_there(void **state)
 {
-    struct series_files files = {.store = *state,
-                                 .name = "ring",
-                                 .type = {.dtype = DTYPE_U2, .clock = SERIES_EXPLICIT},
-                                 .capacity = 10,
-                                 .count = 27};
-    series_files_write(&files);
+    struct raw_series files = {.store = *state,
+                               .name = "ring",
+                               .type = {.dtype = DTYPE_U2, .clock = SERIES_EXPLICIT},
+                               .capacity = 10,
+                               .count = 27};
+    raw_series_write(&files);
     struct reader *reader = open_sound(*state, "ring");
     struct reader_snapshot snapshot;
     uint16_t values[10];
@@ -182,7 +182,7 @@ static void rows_under_the_frontier_are_not_there(void **state)
     uint64_t index;
     assert_int_equal(reader_snapshot(reader, &snapshot), 0);
     assert_int_equal(snapshot.first, 17);
-    series_files_set_word(&files, HEAD_FRONTIER, 31);
+    raw_series_set_word(&files, HEAD_FRONTIER, 31);
     assert_int_equal(reader_first_valid(reader), 21);
     assert_int_equal(reader_copy(reader, 17, 27, values, times_ns, &first_valid), 0);
     assert_int_equal(first_valid, 21);
@@ -196,32 +196,32 @@ static void rows_under_the_frontier_are_not_there(void **state)
     assert_int_equal(reader_snapshot(reader, &snapshot), 0);
     assert_int_equal(snapshot.first, 21);
     assert_int_equal(snapshot.count, 27);
-    assert_true(snapshot.last_time_ns == series_files_time_ns(&files, 26));
+    assert_true(snapshot.last_time_ns == raw_series_time_ns(&files, 26));
     /* The block covers the whole ring. */
-    series_files_set_word(&files, HEAD_FRONTIER, 37);
+    raw_series_set_word(&files, HEAD_FRONTIER, 37);
     assert_int_equal(reader_first_valid(reader), 27);
     assert_int_equal(reader_snapshot(reader, &snapshot), 0);
     assert_int_equal(snapshot.first, 27);
     assert_int_equal(snapshot.count, 27);
-    assert_true(snapshot.last_time_ns == series_files_time_ns(&files, 26));
+    assert_true(snapshot.last_time_ns == raw_series_time_ns(&files, 26));
     reader_close(reader);
 }
 
 static void times_are_found(void **state)
 {
-    struct series_files files = {
+    struct raw_series files = {
         .store = *state, .name = "s", .run_rows = 7, .type = {.dtype = DTYPE_F4}};
     for (unsigned variant = 0; variant < 4; variant++) {
         files.type.clock = variant % 2 == 0 ? SERIES_REGULAR : SERIES_EXPLICIT;
         files.capacity = variant < 2 ? 0 : 20;
         files.count = 53;
         /* The other clock's file is in the folder too, and is not looked at. */
-        series_files_write(&files);
+        raw_series_write(&files);
         struct reader *reader = open_sound(*state, "s");
         struct reader_snapshot snapshot;
         assert_int_equal(reader_snapshot(reader, &snapshot), 0);
         for (uint64_t i = snapshot.first; i < snapshot.count; i++) {
-            int64_t time_ns = series_files_time_ns(&files, i);
+            int64_t time_ns = raw_series_time_ns(&files, i);
             uint64_t index;
             assert_int_equal(reader_find_time(reader, time_ns, &index), 0);
             assert_int_equal(index, i);
@@ -247,15 +247,15 @@ static void times_are_found(void **state)
  * there. */
 static void a_full_ring_of_runs_keeps_all_but_one(void **state)
 {
-    struct series_files files = {.store = *state,
-                                 .name = "r",
-                                 .run_rows = 2,
-                                 .capacity = 60000,
-                                 .type = {.dtype = DTYPE_I4, .clock = SERIES_REGULAR}};
+    struct raw_series files = {.store = *state,
+                               .name = "r",
+                               .run_rows = 2,
+                               .capacity = 60000,
+                               .type = {.dtype = DTYPE_I4, .clock = SERIES_REGULAR}};
     struct reader_snapshot snapshot;
     struct reader_run run;
     files.count = 2 * (RUNS_CAPACITY_MIN - 1);
-    series_files_write(&files);
+    raw_series_write(&files);
     struct reader *reader = open_sound(*state, "r");
     assert_int_equal(reader_info(reader)->runs_capacity, RUNS_CAPACITY_MIN);
     assert_int_equal(reader_snapshot(reader, &snapshot), 0);
@@ -265,7 +265,7 @@ static void a_full_ring_of_runs_keeps_all_but_one(void **state)
     reader_close(reader);
 
     files.count = 2 * RUNS_CAPACITY_MIN + 1;
-    series_files_write(&files);
+    raw_series_write(&files);
     reader = open_sound(*state, "r");
     assert_int_equal(reader_snapshot(reader, &snapshot), 0);
     assert_int_equal(snapshot.runs_count, RUNS_CAPACITY_MIN + 1);
@@ -275,17 +275,17 @@ static void a_full_ring_of_runs_keeps_all_but_one(void **state)
     assert_int_equal(reader_run(reader, RUNS_CAPACITY_MIN + 1, &run), -ERANGE);
     assert_int_equal(reader_run(reader, 2, &run), 0);
     assert_int_equal(run.first_index, 4);
-    assert_true(run.t0_ns == series_files_time_ns(&files, 4));
-    assert_int_equal(run.period_ps, SERIES_FILES_PERIOD_PS);
+    assert_true(run.t0_ns == raw_series_time_ns(&files, 4));
+    assert_int_equal(run.period_ps, RAW_SERIES_PERIOD_PS);
 
     /* Three more runs come while rows are copied. */
-    series_files_set_word(&files, HEAD_RUNS_COUNT, RUNS_CAPACITY_MIN + 4);
+    raw_series_set_word(&files, HEAD_RUNS_COUNT, RUNS_CAPACITY_MIN + 4);
     int64_t times_ns[20];
     uint64_t first_valid;
     assert_int_equal(reader_copy(reader, 4, 20, NULL, times_ns, &first_valid), 0);
     assert_int_equal(first_valid, 10);
     for (uint64_t i = 10; i < 20; i++)
-        assert_true(times_ns[i - 4] == series_files_time_ns(&files, i));
+        assert_true(times_ns[i - 4] == raw_series_time_ns(&files, i));
     assert_int_equal(reader_run(reader, 4, &run), -ERANGE);
     assert_int_equal(reader_run(reader, 5, &run), 0);
     assert_int_equal(reader_time_ns(reader, 9, times_ns), -ERANGE);
@@ -296,21 +296,21 @@ static void a_full_ring_of_runs_keeps_all_but_one(void **state)
 /* The run of the block that is being appended is in the file before its rows are. */
 static void runs_ahead_of_the_count_are_not_there(void **state)
 {
-    struct series_files files = {.store = *state,
-                                 .name = "r",
-                                 .run_rows = 5,
-                                 .capacity = 100,
-                                 .count = 25,
-                                 .type = {.dtype = DTYPE_I4, .clock = SERIES_REGULAR}};
-    series_files_write(&files);
-    series_files_set_word(&files, HEAD_COUNT, 20);
+    struct raw_series files = {.store = *state,
+                               .name = "r",
+                               .run_rows = 5,
+                               .capacity = 100,
+                               .count = 25,
+                               .type = {.dtype = DTYPE_I4, .clock = SERIES_REGULAR}};
+    raw_series_write(&files);
+    raw_series_set_word(&files, HEAD_COUNT, 20);
     struct reader *reader = open_sound(*state, "r");
     struct reader_snapshot snapshot;
     assert_int_equal(reader_snapshot(reader, &snapshot), 0);
     assert_int_equal(snapshot.count, 20);
     assert_int_equal(snapshot.durable, 20);
     assert_int_equal(snapshot.runs_count, 4);
-    assert_true(snapshot.last_time_ns == series_files_time_ns(&files, 19));
+    assert_true(snapshot.last_time_ns == raw_series_time_ns(&files, 19));
     uint64_t index;
     assert_int_equal(reader_find_time(reader, INT64_MAX, &index), 0);
     assert_int_equal(index, 20);
@@ -320,17 +320,17 @@ static void runs_ahead_of_the_count_are_not_there(void **state)
 static void a_growing_series_is_followed(void **state)
 {
     for (unsigned variant = 0; variant < 2; variant++) {
-        struct series_files files = {.store = *state,
-                                     .name = "g",
-                                     .run_rows = 3,
-                                     .count = 9,
-                                     .type = {.dtype = DTYPE_F8, .rank = 1, .dims = {2}}};
+        struct raw_series files = {.store = *state,
+                                   .name = "g",
+                                   .run_rows = 3,
+                                   .count = 9,
+                                   .type = {.dtype = DTYPE_F8, .rank = 1, .dims = {2}}};
         files.type.clock = variant == 0 ? SERIES_REGULAR : SERIES_EXPLICIT;
-        series_files_write(&files);
+        raw_series_write(&files);
         struct reader *reader = open_sound(*state, "g");
         struct reader_snapshot snapshot;
         for (; files.count < 5000; files.count += 331) {
-            series_files_write(&files); /* the same files, longer */
+            raw_series_write(&files); /* the same files, longer */
             assert_int_equal(reader_snapshot(reader, &snapshot), 0);
             assert_int_equal(snapshot.first, 0);
             assert_int_equal(snapshot.count, files.count);
@@ -340,12 +340,12 @@ static void a_growing_series_is_followed(void **state)
             assert_int_equal(
                 reader_copy(reader, files.count - 1, files.count, values, &time_ns, &first_valid),
                 0);
-            assert_true(values[1] == (double)series_files_value(files.count - 1, 1));
-            assert_true(time_ns == series_files_time_ns(&files, files.count - 1));
+            assert_true(values[1] == (double)raw_series_value(files.count - 1, 1));
+            assert_true(time_ns == raw_series_time_ns(&files, files.count - 1));
             assert_int_equal(first_valid, files.count - 1);
         }
         /* A count that the file does not hold. */
-        series_files_set_word(&files, HEAD_COUNT, 100000);
+        raw_series_set_word(&files, HEAD_COUNT, 100000);
         assert_int_equal(reader_snapshot(reader, &snapshot), -EBADMSG);
         reader_close(reader);
     }
@@ -353,16 +353,16 @@ static void a_growing_series_is_followed(void **state)
 
 static void other_files_are_stale(void **state)
 {
-    struct series_files files = {.store = *state,
-                                 .name = "x/y",
-                                 .capacity = 50,
-                                 .count = 5,
-                                 .type = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT}};
+    struct raw_series files = {.store = *state,
+                               .name = "x/y",
+                               .capacity = 50,
+                               .count = 5,
+                               .type = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT}};
     struct reader_snapshot snapshot;
-    series_files_write(&files);
+    raw_series_write(&files);
     struct reader *reader = open_sound(*state, "x/y");
     assert_int_equal(reader_snapshot(reader, &snapshot), 0);
-    series_files_set_word(&files, HEAD_EPOCH, 12);
+    raw_series_set_word(&files, HEAD_EPOCH, 12);
     assert_int_equal(reader_snapshot(reader, &snapshot), -ESTALE);
     reader_close(reader);
 
@@ -370,9 +370,9 @@ static void other_files_are_stale(void **state)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         reader = open_sound(*state, "x/y");
         assert_int_equal(reader_snapshot(reader, &snapshot), 0);
-        assert_int_equal(unlink(series_files_path(&files, names[i])), 0);
+        assert_int_equal(unlink(raw_series_path(&files, names[i])), 0);
         assert_int_equal(reader_snapshot(reader, &snapshot), -ESTALE);
-        series_files_write(&files); /* another file with the same name */
+        raw_series_write(&files); /* another file with the same name */
         assert_int_equal(reader_snapshot(reader, &snapshot), -ESTALE);
         reader_close(reader);
     }
@@ -382,25 +382,25 @@ static void what_cannot_be_opened(void **state)
 {
     struct reader *reader = NULL;
     struct error_text error = {""};
-    struct series_files files = {.store = *state,
-                                 .name = "x/y",
-                                 .capacity = 50,
-                                 .count = 5,
-                                 .type = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT}};
-    series_files_write(&files);
+    struct raw_series files = {.store = *state,
+                               .name = "x/y",
+                               .capacity = 50,
+                               .count = 5,
+                               .type = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT}};
+    raw_series_write(&files);
     assert_int_equal(reader_open(*state, "../x", &reader, &error), -EINVAL);
     assert_int_equal(reader_open(*state, "", &reader, &error), -EINVAL);
     assert_int_equal(reader_open(*state, "x", &reader, &error), -ENOENT);
     assert_int_equal(reader_open(*state, "x/y/z", &reader, &error), -ENOENT);
     assert_int_equal(reader_open("/nowhere", "x/y", &reader, NULL), -ENOENT);
 
-    assert_int_equal(unlink(series_files_path(&files, SERIES_TIMES_FILE)), 0);
+    assert_int_equal(unlink(raw_series_path(&files, SERIES_TIMES_FILE)), 0);
     assert_int_equal(reader_open(*state, "x/y", &reader, &error), -EBADMSG);
     assert_non_null(strstr(error.text, SERIES_TIMES_FILE));
     /* Opening a pipe would wait for ever. */
-    assert_int_equal(mkfifo(series_files_path(&files, SERIES_TIMES_FILE), 0600), 0);
+    assert_int_equal(mkfifo(raw_series_path(&files, SERIES_TIMES_FILE), 0600), 0);
     assert_int_equal(reader_open(*state, "x/y", &reader, &error), -EBADMSG);
-    assert_int_equal(unlink(series_files_path(&files, SERIES_TIMES_FILE)), 0);
+    assert_int_equal(unlink(raw_series_path(&files, SERIES_TIMES_FILE)), 0);
 
     static const struct {
         unsigned word;
@@ -421,23 +421,23 @@ static void what_cannot_be_opened(void **state)
         {HEAD_CLOCK, 1, -EBADMSG},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        series_files_write(&files);
-        series_files_set_word(&files, cases[i].word, cases[i].value);
+        raw_series_write(&files);
+        raw_series_set_word(&files, cases[i].word, cases[i].value);
         assert_int_equal(reader_open(*state, "x/y", &reader, &error), cases[i].result);
         assert_non_null(strstr(error.text, "x/y"));
         assert_null(reader);
     }
     /* A compatible flag is for those who know it. */
-    series_files_write(&files);
-    series_files_set_word(&files, HEAD_COMPATIBLE, 1);
+    raw_series_write(&files);
+    raw_series_set_word(&files, HEAD_COMPATIBLE, 1);
     check_all_rows(&files);
 
     static const char *const names[] = {SERIES_HEAD_FILE, SERIES_VALUES_FILE, SERIES_TIMES_FILE};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         static const off_t lengths[] = {0, 9, 4095, 4096, 4100};
         for (size_t j = 0; j < sizeof lengths / sizeof lengths[0]; j++) {
-            series_files_write(&files);
-            assert_int_equal(truncate(series_files_path(&files, names[i]), lengths[j]), 0);
+            raw_series_write(&files);
+            assert_int_equal(truncate(raw_series_path(&files, names[i]), lengths[j]), 0);
             assert_int_equal(reader_open(*state, "x/y", &reader, &error), -ENODATA);
             assert_non_null(strstr(error.text, names[i]));
         }
@@ -447,17 +447,17 @@ static void what_cannot_be_opened(void **state)
 
 static void meta_is_shown(void **state)
 {
-    struct series_files files = {.store = *state,
-                                 .name = "m",
-                                 .capacity = 50,
-                                 .count = 5,
-                                 .type = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT}};
-    series_files_write(&files);
+    struct raw_series files = {.store = *state,
+                               .name = "m",
+                               .capacity = 50,
+                               .count = 5,
+                               .type = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT}};
+    raw_series_write(&files);
     struct reader *reader = open_sound(*state, "m");
     assert_string_equal(reader_meta(reader, "unit"), "");
     reader_close(reader);
 
-    FILE *file = fopen(series_files_path(&files, SERIES_META_FILE), "w");
+    FILE *file = fopen(raw_series_path(&files, SERIES_META_FILE), "w");
     assert_non_null(file);
     fputs("# by hand\n[meta]\n unit =  \xc2\xb0"
           "C \r\nunit = K\n;elements = no\n"
@@ -496,11 +496,11 @@ static void names_are_listed(void **state)
     static const char *const series[] = {"b",   "a/z",     "a",      "a/x/temp",
                                          "a-b", "c/d/e/f", "c/.new", "c/x.npy"};
     for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
-        struct series_files files = {.store = *state,
-                                     .name = series[i],
-                                     .capacity = 5,
-                                     .type = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT}};
-        series_files_write(&files);
+        struct raw_series files = {.store = *state,
+                                   .name = series[i],
+                                   .capacity = 5,
+                                   .type = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT}};
+        raw_series_write(&files);
     }
     check_list(*state, NULL, "a a-b a/x/temp a/z b c/d/e/f ");
     check_list(*state, "**", "a a-b a/x/temp a/z b c/d/e/f ");

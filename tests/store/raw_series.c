@@ -1,4 +1,4 @@
-#include "series_files.h"
+#include "raw_series.h"
 
 #include "npy_header.h"
 
@@ -17,7 +17,7 @@
         }                                                                                          \
     } while (0)
 
-const char *series_files_path(const struct series_files *files, const char *file)
+const char *raw_series_path(const struct raw_series *files, const char *file)
 {
     static char path[4096];
     MUST(snprintf(path, sizeof path, "%s/%s/%s/%s", files->store, STORE_SERIES_DIR, files->name,
@@ -25,21 +25,21 @@ const char *series_files_path(const struct series_files *files, const char *file
     return path;
 }
 
-unsigned series_files_value(uint64_t index, uint64_t element)
+unsigned raw_series_value(uint64_t index, uint64_t element)
 {
     return (unsigned)((index * 7 + element * 3) % 101);
 }
 
-int64_t series_files_time_ns(const struct series_files *files, uint64_t index)
+int64_t raw_series_time_ns(const struct raw_series *files, uint64_t index)
 {
     uint64_t run = files->type.clock == SERIES_REGULAR ? index / files->run_rows : 0;
     uint64_t first = run * files->run_rows;
-    int64_t run_rows_ns = (int64_t)files->run_rows * SERIES_FILES_PERIOD_PS / 1000;
-    int64_t t0_ns = SERIES_FILES_T0_NS + (int64_t)run * (run_rows_ns + SERIES_FILES_GAP_NS);
-    return t0_ns + (int64_t)(index - first) * SERIES_FILES_PERIOD_PS / 1000;
+    int64_t run_rows_ns = (int64_t)files->run_rows * RAW_SERIES_PERIOD_PS / 1000;
+    int64_t t0_ns = RAW_SERIES_T0_NS + (int64_t)run * (run_rows_ns + RAW_SERIES_GAP_NS);
+    return t0_ns + (int64_t)(index - first) * RAW_SERIES_PERIOD_PS / 1000;
 }
 
-uint64_t series_files_runs_count(const struct series_files *files)
+uint64_t raw_series_runs_count(const struct raw_series *files)
 {
     if (files->type.clock != SERIES_REGULAR)
         return 0;
@@ -60,9 +60,9 @@ static void store_value(enum dtype dtype, unsigned value, char *to)
 }
 
 /* A column of `rows` rows; `fill` writes row by row. */
-static void write_column(const struct series_files *files, const char *file,
+static void write_column(const struct raw_series *files, const char *file,
                          const struct npy_shape *shape, uint64_t first, uint64_t end,
-                         void (*fill)(const struct series_files *files, uint64_t number, char *row))
+                         void (*fill)(const struct raw_series *files, uint64_t number, char *row))
 {
     uint64_t elements;
     uint64_t bytes;
@@ -73,36 +73,36 @@ static void write_column(const struct series_files *files, const char *file,
     uint64_t row_bytes = bytes / shape->dims[0];
     for (uint64_t i = first; i < end; i++)
         fill(files, i, all + NPY_HEADER_BYTES + i % shape->dims[0] * row_bytes);
-    int fd = open(series_files_path(files, file), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int fd = open(raw_series_path(files, file), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     MUST(fd >= 0);
     MUST(write(fd, all, NPY_HEADER_BYTES + bytes) == (ssize_t)(NPY_HEADER_BYTES + bytes));
     close(fd);
     free(all);
 }
 
-static void fill_values(const struct series_files *files, uint64_t index, char *row)
+static void fill_values(const struct raw_series *files, uint64_t index, char *row)
 {
     uint64_t elements = series_type_elements(&files->type);
     for (uint64_t e = 0; e < elements; e++)
-        store_value(files->type.dtype, series_files_value(index, e),
+        store_value(files->type.dtype, raw_series_value(index, e),
                     row + e * dtype_size(files->type.dtype));
 }
 
-static void fill_times(const struct series_files *files, uint64_t index, char *row)
+static void fill_times(const struct raw_series *files, uint64_t index, char *row)
 {
-    int64_t time_ns = series_files_time_ns(files, index);
+    int64_t time_ns = raw_series_time_ns(files, index);
     memcpy(row, &time_ns, sizeof time_ns);
 }
 
-static void fill_runs(const struct series_files *files, uint64_t number, char *row)
+static void fill_runs(const struct raw_series *files, uint64_t number, char *row)
 {
     const uint64_t first = number * files->run_rows;
-    const int64_t run[RUN_WORDS] = {(int64_t)first, series_files_time_ns(files, first),
-                                    SERIES_FILES_PERIOD_PS};
+    const int64_t run[RUN_WORDS] = {(int64_t)first, raw_series_time_ns(files, first),
+                                    RAW_SERIES_PERIOD_PS};
     memcpy(row, run, sizeof run);
 }
 
-static void write_head(const struct series_files *files, uint64_t rows)
+static void write_head(const struct raw_series *files, uint64_t rows)
 {
     const struct series_type *type = &files->type;
     int64_t words[HEAD_WORDS] = {0};
@@ -116,26 +116,26 @@ static void write_head(const struct series_files *files, uint64_t rows)
     for (unsigned d = 0; d < type->rank; d++)
         words[HEAD_DIMS + d] = type->dims[d];
     words[HEAD_CLOCK] = (int64_t)type->clock;
-    words[HEAD_CREATED_NS] = SERIES_FILES_T0_NS;
+    words[HEAD_CREATED_NS] = RAW_SERIES_T0_NS;
     words[HEAD_COUNT] = words[HEAD_FRONTIER] = words[HEAD_DURABLE] = (int64_t)files->count;
     words[HEAD_ROWS] = (int64_t)rows;
-    words[HEAD_RUNS_COUNT] = (int64_t)series_files_runs_count(files);
+    words[HEAD_RUNS_COUNT] = (int64_t)raw_series_runs_count(files);
     words[HEAD_LAST_TIME_NS] =
-        files->count > 0 ? series_files_time_ns(files, files->count - 1) : INT64_MIN;
-    words[HEAD_LAST_UPDATE_NS] = SERIES_FILES_T0_NS;
-    words[HEAD_EPOCH] = SERIES_FILES_EPOCH;
+        files->count > 0 ? raw_series_time_ns(files, files->count - 1) : INT64_MIN;
+    words[HEAD_LAST_UPDATE_NS] = RAW_SERIES_T0_NS;
+    words[HEAD_EPOCH] = RAW_SERIES_EPOCH;
 
     struct npy_shape shape = {.dtype = DTYPE_I8, .rank = 1, .dims = {HEAD_WORDS}};
     char header[NPY_HEADER_BYTES];
     MUST(npy_header_write(&shape, 0, header) == 0);
-    int fd = open(series_files_path(files, SERIES_HEAD_FILE), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int fd = open(raw_series_path(files, SERIES_HEAD_FILE), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     MUST(fd >= 0);
     MUST(write(fd, header, sizeof header) == (ssize_t)sizeof header);
     MUST(write(fd, words, sizeof words) == (ssize_t)sizeof words);
     close(fd);
 }
 
-static void make_folders(const struct series_files *files)
+static void make_folders(const struct raw_series *files)
 {
     char path[4096];
     MUST(snprintf(path, sizeof path, "%s/%s/%s/", files->store, STORE_SERIES_DIR, files->name) <
@@ -147,7 +147,7 @@ static void make_folders(const struct series_files *files)
     }
 }
 
-void series_files_write(const struct series_files *files)
+void raw_series_write(const struct raw_series *files)
 {
     make_folders(files);
     uint64_t rows = files->capacity > 0 ? files->capacity : npy_grow_rows(files->count);
@@ -162,7 +162,7 @@ void series_files_write(const struct series_files *files)
         struct npy_shape times = {.dtype = DTYPE_I8, .rank = 1, .dims = {rows}};
         write_column(files, SERIES_TIMES_FILE, &times, first, files->count, fill_times);
     } else {
-        uint64_t runs_count = series_files_runs_count(files);
+        uint64_t runs_count = raw_series_runs_count(files);
         uint64_t runs_rows = rows / RUNS_CAPACITY_DIVISOR;
         if (runs_rows < RUNS_CAPACITY_MIN)
             runs_rows = RUNS_CAPACITY_MIN;
@@ -175,25 +175,25 @@ void series_files_write(const struct series_files *files)
     write_head(files, rows);
 }
 
-void series_files_patch(const struct series_files *files, const char *file, uint64_t offset,
-                        const void *bytes, size_t length_bytes)
+void raw_series_patch(const struct raw_series *files, const char *file, uint64_t offset,
+                      const void *bytes, size_t length_bytes)
 {
-    int fd = open(series_files_path(files, file), O_WRONLY);
+    int fd = open(raw_series_path(files, file), O_WRONLY);
     MUST(fd >= 0);
     MUST(pwrite(fd, bytes, length_bytes, (off_t)offset) == (ssize_t)length_bytes);
     close(fd);
 }
 
-void series_files_set_word(const struct series_files *files, unsigned word, int64_t value)
+void raw_series_set_word(const struct raw_series *files, unsigned word, int64_t value)
 {
-    series_files_patch(files, SERIES_HEAD_FILE, NPY_HEADER_BYTES + word * sizeof value, &value,
-                       sizeof value);
+    raw_series_patch(files, SERIES_HEAD_FILE, NPY_HEADER_BYTES + word * sizeof value, &value,
+                     sizeof value);
 }
 
-int64_t series_files_get_word(const struct series_files *files, unsigned word)
+int64_t raw_series_get_word(const struct raw_series *files, unsigned word)
 {
     int64_t value = 0;
-    int fd = open(series_files_path(files, SERIES_HEAD_FILE), O_RDONLY);
+    int fd = open(raw_series_path(files, SERIES_HEAD_FILE), O_RDONLY);
     MUST(fd >= 0);
     MUST(pread(fd, &value, sizeof value, (off_t)(NPY_HEADER_BYTES + word * sizeof value)) ==
          (ssize_t)sizeof value);

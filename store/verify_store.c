@@ -1,0 +1,242 @@
+/* What belongs to no series. A daemon that is at work makes and removes files meanwhile, so what
+ * looks astray is looked at again after a while before it is reported. */
+#include "verify.h"
+
+#include "clock_ns.h"
+#include "file_system.h"
+
+#include "npy_header.h"
+#include "reader.h"
+#include "series_name.h"
+#include "status_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Longer than it takes to make or to delete a series on a slow disk. */
+#define STRAY_PAUSE_NS (2 * NS_PER_S)
+
+#define STRAY_PATH_BYTES 1024
+
+/* Something astray, by its path below the store. */
+struct stray {
+    char *path;
+    const char *text; /* static */
+    uint64_t inode;
+};
+
+struct stray_list {
+    struct stray *strays;
+    size_t count;
+    size_t capacity;
+};
+
+/* A walk over series/; `path` grows and shrinks with the depth. */
+struct stray_walk {
+    int folder; /* the store's */
+    char path[STRAY_PATH_BYTES];
+    size_t name_at; /* where the series' name begins in it */
+    bool has_head;
+    bool is_parent; /* a folder below was walked that holds a series, itself or further down */
+    struct stray_list *list;
+};
+
+static int stray_add(struct stray_walk *walk, const char *entry, const char *text)
+{
+    struct stray_list *list = walk->list;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity > 0 ? list->capacity * 2 : 16;
+        struct stray *strays = realloc(list->strays, capacity * sizeof *strays);
+        if (strays == NULL)
+            return -ENOMEM;
+        list->strays = strays;
+        list->capacity = capacity;
+    }
+    struct stray stray = {.text = text};
+    const char *between = entry[0] != '\0' ? "/" : "";
+    if (asprintf(&stray.path, "%s%s%s", walk->path, between, entry) < 0)
+        return -ENOMEM;
+    struct fs_status status;
+    if (fs_stat_at(walk->folder, stray.path, &status) < 0) {
+        free(stray.path); /* gone already */
+        return 0;
+    }
+    stray.inode = status.inode;
+    list->strays[list->count++] = stray;
+    return 0;
+}
+
+static void stray_list_free(struct stray_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->strays[i].path);
+    free(list->strays);
+}
+
+static bool is_series_file(const char *entry)
+{
+    static const char *const names[] = {SERIES_HEAD_FILE, SERIES_VALUES_FILE, SERIES_TIMES_FILE,
+                                        SERIES_RUNS_FILE, SERIES_META_FILE};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(entry, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static int stray_find_head(const char *entry, bool is_folder, void *context)
+{
+    if (!is_folder && strcmp(entry, SERIES_HEAD_FILE) == 0)
+        *(bool *)context = true;
+    return 0;
+}
+
+static int stray_folder(struct stray_walk *walk);
+
+static int stray_visit(const char *entry, bool is_folder, void *context)
+{
+    struct stray_walk *walk = context;
+    if (!is_folder) {
+        if (walk->has_head && is_series_file(entry))
+            return 0;
+        return stray_add(walk, entry,
+                         walk->has_head ? "no file of a series" : "a file where no series is");
+    }
+    size_t before = strlen(walk->path);
+    int length = snprintf(walk->path + before, sizeof walk->path - before, "/%s", entry);
+    bool is_name =
+        length > 0 && (size_t)length < sizeof walk->path - before &&
+        series_name_fault(walk->path + walk->name_at, strlen(walk->path + walk->name_at)) == NULL;
+    int r;
+    if (is_name) {
+        r = stray_folder(walk);
+        walk->path[before] = '\0';
+    } else {
+        walk->path[before] = '\0';
+        r = stray_add(walk, entry, "a folder that no series can have");
+    }
+    return r;
+}
+
+/* The depth is bounded by the segments of a name. */
+static int stray_folder(struct stray_walk *walk)
+{
+    bool has_head_above = walk->has_head;
+    bool is_parent_above = walk->is_parent;
+    walk->has_head = false;
+    walk->is_parent = false;
+    int r = fs_for_each_entry(walk->folder, walk->path, stray_find_head, &walk->has_head);
+    if (r == 0)
+        r = fs_for_each_entry(walk->folder, walk->path, stray_visit, walk);
+    if (r == -ENOENT) /* deleted since its name was read */
+        r = 0;
+    bool is_root = strlen(walk->path) < walk->name_at;
+    bool is_used = walk->has_head || walk->is_parent;
+    if (r == 0 && !is_used && !is_root)
+        r = stray_add(walk, "", "a folder without a series");
+    walk->has_head = has_head_above;
+    walk->is_parent = is_parent_above || is_used;
+    return r;
+}
+
+static int stray_collect(int folder, struct stray_list *list)
+{
+    struct stray_walk walk = {.folder = folder, .path = STORE_SERIES_DIR, .list = list};
+    walk.name_at = sizeof STORE_SERIES_DIR;
+    return stray_folder(&walk);
+}
+
+static bool stray_is_in(const struct stray *stray, const struct stray_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->strays[i].inode == stray->inode && list->strays[i].text == stray->text &&
+            strcmp(list->strays[i].path, stray->path) == 0)
+            return true;
+    return false;
+}
+
+static void store_report(const struct verify_sink *sink, struct verify_totals *totals,
+                         const char *file, const char *text)
+{
+    totals->findings++;
+    sink->finding(file, text, sink->context);
+}
+
+static int verify_strays(const char *store_path, int folder, const struct verify_sink *sink,
+                         struct verify_totals *totals)
+{
+    struct stray_list first = {0};
+    struct stray_list second = {0};
+    int r = stray_collect(folder, &first);
+    long pid;
+    const struct stray_list *last = &first;
+    if (r == 0 && first.count > 0 && reader_store_is_locked(store_path, &pid) == 1) {
+        clock_sleep_ns(STRAY_PAUSE_NS);
+        r = stray_collect(folder, &second);
+        last = &second;
+    }
+    for (size_t i = 0; r == 0 && i < last->count; i++)
+        if (stray_is_in(&last->strays[i], &first))
+            store_report(sink, totals, last->strays[i].path, last->strays[i].text);
+    stray_list_free(&first);
+    stray_list_free(&second);
+    return r;
+}
+
+/* The text of the header, and what status_file_read() asks for. A store that no daemon ever ran in
+ * has none. */
+static int verify_status(const char *store_path, int folder, const struct verify_sink *sink,
+                         struct verify_totals *totals)
+{
+    int64_t words[STATUS_WORDS];
+    struct error_text error = {""};
+    int r = status_file_read(store_path, words, &error);
+    if (r == -ENOENT)
+        return 0;
+    if (r == -EBADMSG) {
+        store_report(sink, totals, STORE_STATUS_FILE,
+                     "not a status file of a version that is known");
+        return 0;
+    }
+    if (r < 0)
+        return r;
+
+    static const struct npy_shape shape = {.dtype = DTYPE_I8, .rank = 1, .dims = {STATUS_WORDS}};
+    char wanted[NPY_HEADER_BYTES];
+    char header[NPY_HEADER_BYTES];
+    size_t read_bytes = 0;
+    int fd = fs_open_read_at(folder, STORE_STATUS_FILE);
+    if (fd < 0)
+        return fd;
+    r = fs_read_at(fd, header, sizeof header, 0, &read_bytes);
+    fs_close(fd);
+    if (r == 0)
+        r = npy_header_write(&shape, 0, wanted);
+    if (r == 0 && (read_bytes != sizeof header || memcmp(header, wanted, sizeof header) != 0))
+        store_report(sink, totals, STORE_STATUS_FILE, "the header's text is not what it should be");
+    if (r == 0 && (words[STATUS_STATE] < STATUS_STOPPED || words[STATUS_STATE] > STATUS_STOPPING))
+        store_report(sink, totals, STORE_STATUS_FILE, "the state is no state that is known");
+    return r;
+}
+
+int verify_store(const char *store_path, const struct verify_sink *sink,
+                 struct verify_totals *totals)
+{
+    struct verify_totals own = {0};
+    if (totals == NULL)
+        totals = &own;
+    int folder = fs_open_folder_at(FS_HERE, store_path);
+    if (folder < 0)
+        return folder;
+    struct fs_status status;
+    int r = fs_stat_at(folder, STORE_SERIES_DIR, &status);
+    if (r == 0 && !status.is_folder)
+        r = -ENOENT;
+    if (r == 0)
+        r = verify_status(store_path, folder, sink, totals);
+    if (r == 0)
+        r = verify_strays(store_path, folder, sink, totals);
+    fs_close(folder);
+    return r;
+}
