@@ -20,59 +20,54 @@
 #define COLUMN_GROW_WIDTH 20
 
 struct column {
-  char *rows; /* the first row in the mapping; NULL = not mapped */
-  uint64_t row_bytes;
-  uint64_t row_count; /* in the shape */
-  uint64_t
-      ready; /* rows below this index can be stored to: an index, not a slot */
-  uint64_t
-      allocated_bytes; /* of rows, from the first on, known to have blocks */
+    char *rows; /* the first row in the mapping; NULL = not mapped */
+    uint64_t row_bytes;
+    uint64_t row_count;       /* in the shape */
+    uint64_t ready;           /* rows below this index can be stored to: an index, not a slot */
+    uint64_t allocated_bytes; /* of rows, from the first on, known to have blocks */
 };
 
 /* Where the file is, relative to a folder's descriptor. */
 struct column_place {
-  int folder;
-  const char *path;
+    int folder;
+    const char *path;
 };
 
 /* Bytes of the whole file. The caller knows that it does not overflow. */
-static inline uint64_t column_file_bytes(uint64_t row_count,
-                                         uint64_t row_bytes) {
-  return NPY_HEADER_BYTES + row_count * row_bytes;
+static inline uint64_t column_file_bytes(uint64_t row_count, uint64_t row_bytes)
+{
+    return NPY_HEADER_BYTES + row_count * row_bytes;
 }
 
 /* Creates the file with its full length, sparse or (preallocate) with all its
  * blocks. -EEXIST and others from the system; then no file is left. */
-int column_create(struct column_place place, const struct npy_shape *shape,
-                  bool grows, bool preallocate);
+int column_create(struct column_place place, const struct npy_shape *shape, bool grows,
+                  bool preallocate);
 
 /* Compares the header of an open file with the shape that it should have, but
  * for the number of rows, which it gives. A file that is shorter than its
  * header says (a growth that was cut) is extended. -EBADMSG: not that shape. */
-int column_check(int fd, const struct npy_shape *expected,
-                 uint64_t *ret_row_count);
+int column_check(int fd, const struct npy_shape *expected, uint64_t *ret_row_count);
 
 /* Opens, checks and maps the file. Rows from `count` on are not ready. -EBADMSG
  * as column_check(). */
-int column_map(struct column_place place, const struct npy_shape *expected,
-               uint64_t row_bytes, uint64_t count, struct column *ret_column);
+int column_map(struct column_place place, const struct npy_shape *expected, uint64_t row_bytes,
+               uint64_t count, struct column *ret_column);
 void column_unmap(struct column *column); /* not mapped: nothing */
 
 /* Bytes that column_make_ready() would have to allocate. */
-uint64_t column_unallocated_bytes(const struct column *column, uint64_t count,
-                                  uint64_t rows);
+uint64_t column_unallocated_bytes(const struct column *column, uint64_t count, uint64_t rows);
 
 /* Makes the rows of the indexes [count, count + rows) ready, and some more
  * ahead of use. rows <= row_count; a column that grows has them in its shape.
  * -ENOSPC; -EBADMSG: another program cut the file; others from the system. */
-int column_make_ready(struct column *column, struct column_place place,
-                      uint64_t count, uint64_t rows);
+int column_make_ready(struct column *column, struct column_place place, uint64_t count,
+                      uint64_t rows);
 
 /* A growth is two steps, so that two columns can grow together: first extend
  * and sync the file and map it anew (the old mapping stays in use on failure),
  * then change the shape in its header. */
-int column_grow_file(struct column *column, struct column_place place,
-                     uint64_t row_count);
+int column_grow_file(struct column *column, struct column_place place, uint64_t row_count);
 /* The bytes of the header's text change one at a time, each to the next member
  * of the family of npy_grow_rows(). */
 int column_grow_shape(struct column *column, uint64_t row_count);

@@ -1,12 +1,15 @@
 /* reader.h - the reading side: any number of processes, no locks, no daemon needed.
  *
- * A reader maps the files of one series, takes a snapshot, copies or looks at rows, and then asks what was overwritten
- * meanwhile. It never blocks the writer. Threads: one thread a reader; readers are independent.
+ * A reader maps the files of one series, takes a snapshot, copies or looks at rows, and then asks
+ * what was overwritten meanwhile. It never blocks the writer. Threads: one thread a reader; readers
+ * are independent.
  *
- *     reader_open -> reader_snapshot -> reader_copy / reader_spans + reader_first_valid -> ... -> reader_close
+ *     reader_open -> reader_snapshot -> reader_copy / reader_spans + reader_first_valid -> ... ->
+ * reader_close
  *
- * A file that is truncated under a mapping would be SIGBUS: call reader_install_sigbus_handler() once in main(); then the
- * lost pages read as zeros and reader_fault() says so: check it before results are shown. */
+ * A file that is truncated under a mapping would be SIGBUS: call reader_install_sigbus_handler()
+ * once in main(); then the lost pages read as zeros and reader_fault() says so: check it before
+ * results are shown. */
 #ifndef INGEST_READER_H
 #define INGEST_READER_H
 
@@ -20,11 +23,13 @@
 
 struct reader;
 
-/* Installs the process's SIGBUS handler (a fault outside our mappings gets the default action). 0 or -errno. */
+/* Installs the process's SIGBUS handler (a fault outside our mappings gets the default action). 0
+ * or -errno. */
 int reader_install_sigbus_handler(void);
 
-/* Opens one series of the store in folder `store_path`. -ENOENT: no such series; -EBADMSG: a damaged header or head; -ENODATA: a
- * file is shorter than its header says; -EPROTONOSUPPORT: a format version or incompatible flag that we do not know; -EINVAL: name. */
+/* Opens one series of the store in folder `store_path`. -ENOENT: no such series; -EBADMSG: a
+ * damaged header or head; -ENODATA: a file is shorter than its header says; -EPROTONOSUPPORT: a
+ * format version or incompatible flag that we do not know; -EINVAL: name. */
 int reader_open(const char *store_path, const char *name, struct reader **ret_reader,
                 struct error_text *error);
 void reader_close(struct reader *reader); /* NULL is allowed */
@@ -33,11 +38,11 @@ struct reader_info {
     const char *name;
     struct series_type type;
     uint64_t id;
-    uint64_t capacity;       /* 0 = grow */
+    uint64_t capacity; /* 0 = grow */
     uint64_t sample_bytes;
-    uint64_t elements;       /* of a sample: product of dims, 1 for a scalar */
+    uint64_t elements; /* of a sample: product of dims, 1 for a scalar */
     int64_t created_ns;
-    uint64_t runs_capacity;  /* regular only, else 0 */
+    uint64_t runs_capacity; /* regular only, else 0 */
 };
 const struct reader_info *reader_info(const struct reader *reader);
 
@@ -46,49 +51,54 @@ const char *reader_meta(struct reader *reader, const char *key);
 
 /* One consistent view. Rows [first, count) are there. */
 struct reader_snapshot {
-    uint64_t first;        /* index of the oldest row that is there (also by the runs kept) */
-    uint64_t count;        /* one past the newest */
+    uint64_t first; /* index of the oldest row that is there (also by the runs kept) */
+    uint64_t count; /* one past the newest */
     uint64_t durable;
-    uint64_t runs_first;   /* runs [runs_first, runs_count) are there; regular only */
+    uint64_t runs_first; /* runs [runs_first, runs_count) are there; regular only */
     uint64_t runs_count;
-    int64_t last_time_ns;  /* INT64_MIN when empty */
+    int64_t last_time_ns; /* INT64_MIN when empty */
     int64_t last_update_ns;
     int64_t epoch;
 };
 
-/* Takes a snapshot; maps more of a growing file where it grew. -ESTALE: the writer's epoch changed or the files were replaced or
- * unlinked: close and open again. -ENODATA: a file was truncated, or a page of it cannot be read. -EBADMSG: the head's live words, or
- * the newest run, are nonsense. After an error the snapshot before must not be used. */
+/* Takes a snapshot; maps more of a growing file where it grew. -ESTALE: the writer's epoch changed
+ * or the files were replaced or unlinked: close and open again. -ENODATA: a file was truncated, or
+ * a page of it cannot be read. -EBADMSG: the head's live words, or the newest run, are nonsense.
+ * After an error the snapshot before must not be used. */
 int reader_snapshot(struct reader *reader, struct reader_snapshot *ret_snapshot);
 
-/* A window across a ring's seam is two spans; the second may be empty. Values point into the mapping. */
+/* A window across a ring's seam is two spans; the second may be empty. Values point into the
+ * mapping. */
 struct reader_span {
     const void *values;
-    const int64_t *times_ns;  /* explicit series, else NULL */
-    uint64_t first;           /* index of its first row */
-    uint64_t count;           /* rows */
+    const int64_t *times_ns; /* explicit series, else NULL */
+    uint64_t first;          /* index of its first row */
+    uint64_t count;          /* rows */
 };
-/* Rows [from, to) of the snapshot last taken: first <= from <= to <= count. Zero-copy: after using them, ask
- * reader_first_valid() and drop what lies below. The spans hold until the next snapshot or reader_close(). */
+/* Rows [from, to) of the snapshot last taken: first <= from <= to <= count. Zero-copy: after using
+ * them, ask reader_first_valid() and drop what lies below. The spans hold until the next snapshot
+ * or reader_close(). */
 void reader_spans(const struct reader *reader, uint64_t from, uint64_t to,
                   struct reader_span ret_spans[2]);
 
-/* The first index of the snapshot that has not been overwritten until now (acquire fence, then the frontier again);
- * the snapshot's count when none is left. */
+/* The first index of the snapshot that has not been overwritten until now (acquire fence, then the
+ * frontier again); the snapshot's count when none is left. */
 uint64_t reader_first_valid(const struct reader *reader);
 
-/* Copies rows [from, to) and re-checks: *ret_first_valid > from means that rows below it were overwritten while they were copied and
- * must be dropped; it is at most `to`. `values` (sample_bytes a row) and `times_ns` may be NULL. -EFAULT: a page could not be read
- * (truncated file); -EINVAL: not rows of the snapshot; -EBADMSG: damaged runs.
- * Times of a regular series are computed from its runs. */
+/* Copies rows [from, to) and re-checks: *ret_first_valid > from means that rows below it were
+ * overwritten while they were copied and must be dropped; it is at most `to`. `values`
+ * (sample_bytes a row) and `times_ns` may be NULL. -EFAULT: a page could not be read (truncated
+ * file); -EINVAL: not rows of the snapshot; -EBADMSG: damaged runs. Times of a regular series are
+ * computed from its runs. */
 int reader_copy(struct reader *reader, uint64_t from, uint64_t to, void *values, int64_t *times_ns,
                 uint64_t *ret_first_valid);
 
-/* Time of one row of the snapshot. -ERANGE: it is not there any more; -EFAULT; -EBADMSG: damaged runs. */
+/* Time of one row of the snapshot. -ERANGE: it is not there any more; -EFAULT; -EBADMSG: damaged
+ * runs. */
 int reader_time_ns(struct reader *reader, uint64_t index, int64_t *ret_time_ns);
 
-/* The first row of the snapshot with time >= time_ns, or snapshot.count. Binary search over runs or times.
- * -EFAULT; -EBADMSG: damaged runs. */
+/* The first row of the snapshot with time >= time_ns, or snapshot.count. Binary search over runs or
+ * times. -EFAULT; -EBADMSG: damaged runs. */
 int reader_find_time(struct reader *reader, int64_t time_ns, uint64_t *ret_index);
 
 struct reader_run {
@@ -96,7 +106,8 @@ struct reader_run {
     int64_t t0_ns;
     int64_t period_ps;
 };
-/* Run `number` in [runs_first, runs_count) of the snapshot (regular). -ERANGE when it was overwritten. */
+/* Run `number` in [runs_first, runs_count) of the snapshot (regular). -ERANGE when it was
+ * overwritten. */
 int reader_run(struct reader *reader, uint64_t number, struct reader_run *ret_run);
 
 /* True when a page of this reader's files could not be read: what was computed from it is void. */
@@ -104,13 +115,14 @@ bool reader_fault(const struct reader *reader);
 
 /* ---- the store as a whole ---- */
 
-/* Every name in the store that matches the glob (NULL = all), sorted by bytes. Free each and the array with
- * reader_names_free(). -ENOENT: no such store (or a folder without "series"). */
+/* Every name in the store that matches the glob (NULL = all), sorted by bytes. Free each and the
+ * array with reader_names_free(). -ENOENT: no such store (or a folder without "series"). */
 int reader_list(const char *store_path, const char *glob, char ***ret_names, size_t *ret_count,
                 struct error_text *error);
 void reader_names_free(char **names, size_t count);
 
-/* True (1) when a daemon holds the store's LOCK, false (0) when not; *ret_pid is its pid where it can be told, else 0. Negative errno. */
+/* True (1) when a daemon holds the store's LOCK, false (0) when not; *ret_pid is its pid where it
+ * can be told, else 0. Negative errno. */
 int reader_store_is_locked(const char *store_path, long *ret_pid);
 
 #endif

@@ -15,311 +15,308 @@
 #include <string.h>
 
 struct append {
-  struct series *series;
-  const struct series_block *block;
-  uint64_t session;
-  uint64_t sequence;
-  unsigned session_slot;
-  int64_t now_ns;
-  struct series_append_result *result;
+    struct series *series;
+    const struct series_block *block;
+    uint64_t session;
+    uint64_t sequence;
+    unsigned session_slot;
+    int64_t now_ns;
+    struct series_append_result *result;
 };
 
 /* Room and frontier for so many samples. */
-static inline int begin(struct series *series, uint64_t samples) {
-  uint64_t after = series->count + samples;
-  if (after > series->ready) {
-    int result = series_make_room(series, samples);
-    if (result < 0)
-      return result;
-  }
-  if (after > series->frontier) {
-    series->frontier = after;
-    series_word_store(series, HEAD_FRONTIER, (int64_t)after);
-  }
-  /* A reader that sees one of the rows copied below sees the frontier above,
-   * and drops what it overwrote. */
-  atomic_thread_fence(memory_order_release);
-  return 0;
+static inline int begin(struct series *series, uint64_t samples)
+{
+    uint64_t after = series->count + samples;
+    if (after > series->ready) {
+        int result = series_make_room(series, samples);
+        if (result < 0)
+            return result;
+    }
+    if (after > series->frontier) {
+        series->frontier = after;
+        series_word_store(series, HEAD_FRONTIER, (int64_t)after);
+    }
+    /* A reader that sees one of the rows copied below sees the frontier above,
+     * and drops what it overwrote. */
+    atomic_thread_fence(memory_order_release);
+    return 0;
 }
 
-static inline void finish(const struct append *append, uint64_t samples,
-                          int64_t last_ns) {
-  struct series *series = append->series;
-  struct store *store = series->store;
-  uint64_t after = series->count + samples;
-  /* Of a block that was late as a whole nothing is noted: its entry's count
-   * might be durable already, and that says that a flush came after the batch.
-   */
-  if (samples == 0)
-    return;
-  if (append->session != 0)
-    series_session_write(series, append->session_slot, append->session,
-                         append->sequence, after);
-  store_mark_dirty(store, series);
-  append->result->appended = samples;
-  series_word_store(series, HEAD_LAST_TIME_NS, last_ns);
-  series_word_store(series, HEAD_LAST_UPDATE_NS, append->now_ns);
-  /* Release: whoever sees the count sees rows, stamps and the session's entry.
-   */
-  series_word_publish(series, HEAD_COUNT, (int64_t)after);
-  series->count = after;
-  series->last_time_ns = last_ns;
-  series->slot += samples;
-  if (series->slot >= series->ring_rows && series->capacity > 0)
-    series->slot -= series->ring_rows;
-  if (last_ns > store->newest_ns)
-    store->newest_ns = last_ns;
+static inline void finish(const struct append *append, uint64_t samples, int64_t last_ns)
+{
+    struct series *series = append->series;
+    struct store *store = series->store;
+    uint64_t after = series->count + samples;
+    /* Of a block that was late as a whole nothing is noted: its entry's count
+     * might be durable already, and that says that a flush came after the batch.
+     */
+    if (samples == 0)
+        return;
+    if (append->session != 0)
+        series_session_write(series, append->session_slot, append->session, append->sequence,
+                             after);
+    store_mark_dirty(store, series);
+    append->result->appended = samples;
+    series_word_store(series, HEAD_LAST_TIME_NS, last_ns);
+    series_word_store(series, HEAD_LAST_UPDATE_NS, append->now_ns);
+    /* Release: whoever sees the count sees rows, stamps and the session's entry.
+     */
+    series_word_publish(series, HEAD_COUNT, (int64_t)after);
+    series->count = after;
+    series->last_time_ns = last_ns;
+    series->slot += samples;
+    if (series->slot >= series->ring_rows && series->capacity > 0)
+        series->slot -= series->ring_rows;
+    if (last_ns > store->newest_ns)
+        store->newest_ns = last_ns;
 }
 
 /* Copies rows to the slots from `slot` on, across the seam if need be. */
-static inline void copy_rows(char *rows, uint64_t row_bytes, uint64_t ring_rows,
-                             uint64_t slot, const char *from, uint64_t count) {
-  char *to = rows + slot * row_bytes;
-  if (count == 1 && row_bytes == 8) {
-    memcpy(to, from, 8);
-    return;
-  }
-  if (count == 1 && row_bytes == 4) {
-    memcpy(to, from, 4);
-    return;
-  }
-  uint64_t before_seam = ring_rows - slot;
-  if (count <= before_seam) {
-    memcpy(to, from, count * row_bytes);
-    return;
-  }
-  memcpy(to, from, before_seam * row_bytes);
-  memcpy(rows, from + before_seam * row_bytes,
-         (count - before_seam) * row_bytes);
+static inline void copy_rows(char *rows, uint64_t row_bytes, uint64_t ring_rows, uint64_t slot,
+                             const char *from, uint64_t count)
+{
+    char *to = rows + slot * row_bytes;
+    if (count == 1 && row_bytes == 8) {
+        memcpy(to, from, 8);
+        return;
+    }
+    if (count == 1 && row_bytes == 4) {
+        memcpy(to, from, 4);
+        return;
+    }
+    uint64_t before_seam = ring_rows - slot;
+    if (count <= before_seam) {
+        memcpy(to, from, count * row_bytes);
+        return;
+    }
+    memcpy(to, from, before_seam * row_bytes);
+    memcpy(rows, from + before_seam * row_bytes, (count - before_seam) * row_bytes);
 }
 
-static inline void copy_values(struct series *series, const void *values,
-                               uint64_t count) {
-  copy_rows(series->values, series->sample_bytes, series->ring_rows,
-            series->slot, values, count);
+static inline void copy_values(struct series *series, const void *values, uint64_t count)
+{
+    copy_rows(series->values, series->sample_bytes, series->ring_rows, series->slot, values, count);
 }
 
-static inline uint64_t slot_after(const struct series *series, uint64_t steps) {
-  uint64_t slot = series->slot + steps;
-  return slot >= series->ring_rows ? slot - series->ring_rows : slot;
+static inline uint64_t slot_after(const struct series *series, uint64_t steps)
+{
+    uint64_t slot = series->slot + steps;
+    return slot >= series->ring_rows ? slot - series->ring_rows : slot;
 }
 
 /* ---- explicit series ---- */
 
 /* Samples that are kept one by one, each with the stamp that the rules give it.
  */
-static void copy_judged(const struct append *append) {
-  struct series *series = append->series;
-  const struct series_block *block = append->block;
-  uint64_t bytes = series->sample_bytes;
-  int64_t last_ns = series->last_time_ns;
-  uint64_t kept = 0;
-  uint64_t clamped = 0;
-  for (uint64_t i = 0; i < block->count; i++) {
-    int64_t stamp_ns = time_sent_ns(block, i, append->now_ns, last_ns);
-    if (!time_take(stamp_ns, &series->rules, &last_ns, &clamped))
-      continue;
-    uint64_t slot = slot_after(series, kept++);
-    memcpy(series->values + slot * bytes,
-           (const char *)block->values + i * bytes, bytes);
-    series->times[slot] = last_ns;
-  }
+static void copy_judged(const struct append *append)
+{
+    struct series *series = append->series;
+    const struct series_block *block = append->block;
+    uint64_t bytes = series->sample_bytes;
+    int64_t last_ns = series->last_time_ns;
+    uint64_t kept = 0;
+    uint64_t clamped = 0;
+    for (uint64_t i = 0; i < block->count; i++) {
+        int64_t stamp_ns = time_sent_ns(block, i, append->now_ns, last_ns);
+        if (!time_take(stamp_ns, &series->rules, &last_ns, &clamped))
+            continue;
+        uint64_t slot = slot_after(series, kept++);
+        memcpy(series->values + slot * bytes, (const char *)block->values + i * bytes, bytes);
+        series->times[slot] = last_ns;
+    }
 }
 
-static int append_explicit(const struct append *append) {
-  struct series *series = append->series;
-  const struct series_block *block = append->block;
-  struct time_judgement judgement;
-  int result = time_judge_explicit(block, append->now_ns, series->last_time_ns,
-                                   &series->rules, &judgement);
-  if (result < 0)
-    return result;
-  append->result->late = judgement.late;
-  append->result->clamped = judgement.clamped;
-  if (judgement.kept > 0) {
-    result = begin(series, judgement.kept);
+static int append_explicit(const struct append *append)
+{
+    struct series *series = append->series;
+    const struct series_block *block = append->block;
+    struct time_judgement judgement;
+    int result = time_judge_explicit(block, append->now_ns, series->last_time_ns, &series->rules,
+                                     &judgement);
     if (result < 0)
-      return result;
-    if (judgement.as_sent) {
-      copy_values(series, block->values, block->count);
-      copy_rows((char *)series->times, 8, series->ring_rows, series->slot,
-                block->times_ns, block->count);
-    } else {
-      copy_judged(append);
+        return result;
+    append->result->late = judgement.late;
+    append->result->clamped = judgement.clamped;
+    if (judgement.kept > 0) {
+        result = begin(series, judgement.kept);
+        if (result < 0)
+            return result;
+        if (judgement.as_sent) {
+            copy_values(series, block->values, block->count);
+            copy_rows((char *)series->times, 8, series->ring_rows, series->slot, block->times_ns,
+                      block->count);
+        } else {
+            copy_judged(append);
+        }
     }
-  }
-  finish(append, judgement.kept, judgement.last_ns);
-  return 0;
+    finish(append, judgement.kept, judgement.last_ns);
+    return 0;
 }
 
 /* A regular block in an explicit series: its computed stamps are stored. */
-static int append_computed(const struct append *append) {
-  static const struct time_run no_run;
-  struct series *series = append->series;
-  const struct series_block *block = append->block;
-  struct time_plan plan;
-  int result = time_plan_regular(block, append->now_ns, series->last_time_ns,
-                                 series->count, &no_run, &series->rules, &plan);
-  if (result < 0)
-    return result;
-  append->result->late = plan.late;
-  append->result->clamped = plan.clamped;
-  if (plan.kept > 0) {
-    result = begin(series, plan.kept);
+static int append_computed(const struct append *append)
+{
+    static const struct time_run no_run;
+    struct series *series = append->series;
+    const struct series_block *block = append->block;
+    struct time_plan plan;
+    int result = time_plan_regular(block, append->now_ns, series->last_time_ns, series->count,
+                                   &no_run, &series->rules, &plan);
     if (result < 0)
-      return result;
-    copy_values(series, block->values, block->count);
-    for (uint64_t i = 0; i < plan.kept; i++)
-      series->times[slot_after(series, i)] =
-          time_advance_ns(plan.t0_ns, i, plan.period_ps);
-    plan.last_ns = time_advance_ns(plan.t0_ns, plan.kept - 1, plan.period_ps);
-  }
-  finish(append, plan.kept, plan.last_ns);
-  return 0;
+        return result;
+    append->result->late = plan.late;
+    append->result->clamped = plan.clamped;
+    if (plan.kept > 0) {
+        result = begin(series, plan.kept);
+        if (result < 0)
+            return result;
+        copy_values(series, block->values, block->count);
+        for (uint64_t i = 0; i < plan.kept; i++)
+            series->times[slot_after(series, i)] = time_advance_ns(plan.t0_ns, i, plan.period_ps);
+        plan.last_ns = time_advance_ns(plan.t0_ns, plan.kept - 1, plan.period_ps);
+    }
+    finish(append, plan.kept, plan.last_ns);
+    return 0;
 }
 
 /* ---- regular series ---- */
 
-static void write_run(struct series *series, struct time_run run) {
-  struct column *runs = &series->stamps_column;
-  char *at =
-      runs->rows + series->runs_count % runs->row_count * runs->row_bytes;
-  _Atomic int64_t *row = (_Atomic int64_t *)(void *)at;
-  /* Relaxed: a reader believes a run only below the runs count, and leaves out
-   * the slot that is written here. */
-  atomic_store_explicit(&row[RUN_FIRST_INDEX], (int64_t)run.first,
-                        memory_order_relaxed);
-  atomic_store_explicit(&row[RUN_T0_NS], run.t0_ns, memory_order_relaxed);
-  atomic_store_explicit(&row[RUN_PERIOD_PS], run.period_ps,
-                        memory_order_relaxed);
-  series->runs_count++;
-  series_word_publish(series, HEAD_RUNS_COUNT, (int64_t)series->runs_count);
-  series->run = run;
+static void write_run(struct series *series, struct time_run run)
+{
+    struct column *runs = &series->stamps_column;
+    char *at = runs->rows + series->runs_count % runs->row_count * runs->row_bytes;
+    _Atomic int64_t *row = (_Atomic int64_t *)(void *)at;
+    /* Relaxed: a reader believes a run only below the runs count, and leaves out
+     * the slot that is written here. */
+    atomic_store_explicit(&row[RUN_FIRST_INDEX], (int64_t)run.first, memory_order_relaxed);
+    atomic_store_explicit(&row[RUN_T0_NS], run.t0_ns, memory_order_relaxed);
+    atomic_store_explicit(&row[RUN_PERIOD_PS], run.period_ps, memory_order_relaxed);
+    series->runs_count++;
+    series_word_publish(series, HEAD_RUNS_COUNT, (int64_t)series->runs_count);
+    series->run = run;
 }
 
 /* The runs that begin within the block, as many as its length takes. */
-static void write_runs(struct series *series, const struct time_plan *plan) {
-  uint64_t first = series->count + plan->continued;
-  uint64_t rest = plan->kept - plan->continued;
-  int64_t t0_ns = plan->t0_ns;
-  uint64_t samples_max = time_run_samples_max(plan->period_ps);
-  for (;;) {
-    write_run(series, time_run_make(first, t0_ns, plan->period_ps));
-    if (rest <= samples_max)
-      return;
-    t0_ns = time_advance_ns(t0_ns, samples_max, plan->period_ps);
-    first += samples_max;
-    rest -= samples_max;
-  }
+static void write_runs(struct series *series, const struct time_plan *plan)
+{
+    uint64_t first = series->count + plan->continued;
+    uint64_t rest = plan->kept - plan->continued;
+    int64_t t0_ns = plan->t0_ns;
+    uint64_t samples_max = time_run_samples_max(plan->period_ps);
+    for (;;) {
+        write_run(series, time_run_make(first, t0_ns, plan->period_ps));
+        if (rest <= samples_max)
+            return;
+        t0_ns = time_advance_ns(t0_ns, samples_max, plan->period_ps);
+        first += samples_max;
+        rest -= samples_max;
+    }
 }
 
 /* The common case without 128-bit arithmetic: the block goes on with the
  * current run. True when it does. */
-static inline bool plan_continues(const struct series *series,
-                                  const struct series_block *block,
-                                  struct time_plan *plan) {
-  const struct time_run *run = &series->run;
-  int64_t off_ns;
-  if (block->period_ps != run->period_ps || block->t0_ns == INT64_MIN ||
-      run->end - series->count < block->count || run->end < series->count ||
-      run->t0_ns > INT64_MAX - RUN_SPAN_PS_MAX / 1000 ||
-      __builtin_sub_overflow(block->t0_ns,
-                             time_run_stamp_ns(run, series->count), &off_ns) ||
-      off_ns > series->rules.jitter_ns || off_ns < -series->rules.jitter_ns)
-    return false;
-  *plan = (struct time_plan){
-      .kept = block->count,
-      .continued = block->count,
-      .period_ps = run->period_ps,
-      .last_ns = time_run_stamp_ns(run, series->count + block->count - 1),
-  };
-  return true;
+static inline bool plan_continues(const struct series *series, const struct series_block *block,
+                                  struct time_plan *plan)
+{
+    const struct time_run *run = &series->run;
+    int64_t off_ns;
+    if (block->period_ps != run->period_ps || block->t0_ns == INT64_MIN ||
+        run->end - series->count < block->count || run->end < series->count ||
+        run->t0_ns > INT64_MAX - RUN_SPAN_PS_MAX / 1000 ||
+        __builtin_sub_overflow(block->t0_ns, time_run_stamp_ns(run, series->count), &off_ns) ||
+        off_ns > series->rules.jitter_ns || off_ns < -series->rules.jitter_ns)
+        return false;
+    *plan = (struct time_plan){
+        .kept = block->count,
+        .continued = block->count,
+        .period_ps = run->period_ps,
+        .last_ns = time_run_stamp_ns(run, series->count + block->count - 1),
+    };
+    return true;
 }
 
-static int append_regular(const struct append *append) {
-  struct series *series = append->series;
-  const struct series_block *block = append->block;
-  struct time_plan plan;
-  if (!plan_continues(series, block, &plan)) {
-    int result =
-        time_plan_regular(block, append->now_ns, series->last_time_ns,
-                          series->count, &series->run, &series->rules, &plan);
-    if (result < 0)
-      return result;
-  }
-  append->result->late = plan.late;
-  append->result->clamped = plan.clamped;
-  uint64_t rest = plan.kept - plan.continued;
-  if (rest > 0) {
-    uint64_t runs = (rest - 1) / time_run_samples_max(plan.period_ps) + 1;
-    int result = series_make_runs_room(series, runs);
-    if (result < 0)
-      return result;
-  }
-  if (plan.kept > 0) {
-    int result = begin(series, plan.kept);
-    if (result < 0)
-      return result;
-    copy_values(series, block->values, block->count);
-    if (rest > 0)
-      write_runs(series, &plan);
-  }
-  finish(append, plan.kept, plan.last_ns);
-  return 0;
+static int append_regular(const struct append *append)
+{
+    struct series *series = append->series;
+    const struct series_block *block = append->block;
+    struct time_plan plan;
+    if (!plan_continues(series, block, &plan)) {
+        int result = time_plan_regular(block, append->now_ns, series->last_time_ns, series->count,
+                                       &series->run, &series->rules, &plan);
+        if (result < 0)
+            return result;
+    }
+    append->result->late = plan.late;
+    append->result->clamped = plan.clamped;
+    uint64_t rest = plan.kept - plan.continued;
+    if (rest > 0) {
+        uint64_t runs = (rest - 1) / time_run_samples_max(plan.period_ps) + 1;
+        int result = series_make_runs_room(series, runs);
+        if (result < 0)
+            return result;
+    }
+    if (plan.kept > 0) {
+        int result = begin(series, plan.kept);
+        if (result < 0)
+            return result;
+        copy_values(series, block->values, block->count);
+        if (rest > 0)
+            write_runs(series, &plan);
+    }
+    finish(append, plan.kept, plan.last_ns);
+    return 0;
 }
 
 /* ---- */
 
-int series_append(struct series *series, const struct series_block *block,
-                  uint64_t session, uint64_t sequence, int64_t now_ns,
-                  struct series_append_result *ret_result) {
-  assert(block->count > 0);
-  *ret_result = (struct series_append_result){0};
-  if (series->words == NULL) {
-    int result = series_map(series);
-    if (result < 0)
-      return result;
-  }
-  if (series->broken != NULL)
-    return -EBADF;
-  series->is_recent = true;
-
-  struct append append = {series, block,  session,   sequence,
-                          0,      now_ns, ret_result};
-  if (session != 0) {
-    int result =
-        series_session_claim(series, session, sequence, &append.session_slot);
-    if (result < 0)
-      return result;
-    if (result > 0) {
-      ret_result->duplicate = true;
-      return 0;
-    }
-  }
-  if (block->count > series->block_rows_max)
-    return -EFBIG;
-  int result;
-  if (series->type.clock == SERIES_EXPLICIT)
-    result = block->clock == BLOCK_REGULAR ? append_computed(&append)
-                                           : append_explicit(&append);
-  else
-    result = block->clock == BLOCK_REGULAR ? append_regular(&append) : -EINVAL;
-  /* On failure nothing was appended, so nothing was late either. */
-  if (result < 0)
+int series_append(struct series *series, const struct series_block *block, uint64_t session,
+                  uint64_t sequence, int64_t now_ns, struct series_append_result *ret_result)
+{
+    assert(block->count > 0);
     *ret_result = (struct series_append_result){0};
-  return result;
+    if (series->words == NULL) {
+        int result = series_map(series);
+        if (result < 0)
+            return result;
+    }
+    if (series->broken != NULL)
+        return -EBADF;
+    series->is_recent = true;
+
+    struct append append = {series, block, session, sequence, 0, now_ns, ret_result};
+    if (session != 0) {
+        int result = series_session_claim(series, session, sequence, &append.session_slot);
+        if (result < 0)
+            return result;
+        if (result > 0) {
+            ret_result->duplicate = true;
+            return 0;
+        }
+    }
+    if (block->count > series->block_rows_max)
+        return -EFBIG;
+    int result;
+    if (series->type.clock == SERIES_EXPLICIT)
+        result =
+            block->clock == BLOCK_REGULAR ? append_computed(&append) : append_explicit(&append);
+    else
+        result = block->clock == BLOCK_REGULAR ? append_regular(&append) : -EINVAL;
+    /* On failure nothing was appended, so nothing was late either. */
+    if (result < 0)
+        *ret_result = (struct series_append_result){0};
+    return result;
 }
 
-void series_prefetch(const struct series *series) {
-  if (series->words == NULL)
-    return;
-  /* For writing, and to be kept: every append touches them. */
-  __builtin_prefetch(&series->words[HEAD_COUNT], 1, 3);
-  __builtin_prefetch(
-      &series->words[HEAD_SESSIONS + series->session_slot * HEAD_SESSION_WORDS],
-      1, 3);
-  __builtin_prefetch(series->values + series->slot * series->sample_bytes, 1,
-                     3);
-  if (series->times != NULL)
-    __builtin_prefetch(series->times + series->slot, 1, 3);
+void series_prefetch(const struct series *series)
+{
+    if (series->words == NULL)
+        return;
+    /* For writing, and to be kept: every append touches them. */
+    __builtin_prefetch(&series->words[HEAD_COUNT], 1, 3);
+    __builtin_prefetch(&series->words[HEAD_SESSIONS + series->session_slot * HEAD_SESSION_WORDS], 1,
+                       3);
+    __builtin_prefetch(series->values + series->slot * series->sample_bytes, 1, 3);
+    if (series->times != NULL)
+        __builtin_prefetch(series->times + series->slot, 1, 3);
 }

@@ -19,192 +19,185 @@
 
 /* What is to be made. */
 struct creation {
-  const char *name;
-  struct series_head head;
-  uint64_t stamps_rows;
-  uint64_t bytes; /* of all files */
+    const char *name;
+    struct series_head head;
+    uint64_t stamps_rows;
+    uint64_t bytes; /* of all files */
 };
 
-static int plan_creation(struct creation *creation,
-                         const struct series_rule *rule, int64_t period_ps,
-                         struct error_text *error) {
-  struct series_head *head = &creation->head;
-  uint64_t capacity = 0;
-  int result = store_rule_capacity(rule, &head->type, period_ps, &capacity);
-  if (result < 0)
-    return error_set(
-        error, result,
-        "%s: its rule's capacity gives no number of samples from 2 up",
-        creation->name);
-  bool grows = capacity == 0;
-  head->capacity = capacity;
-  head->rows =
-      grows ? npy_grow_rows(GROW_BYTES_MIN / head->sample_bytes) : capacity;
-  creation->stamps_rows =
-      series_stamps_rows(head->type.clock, head->rows, grows);
-  if (!series_files_bytes(head->sample_bytes, head->rows, head->type.clock,
-                          creation->stamps_rows, &creation->bytes))
-    return error_set(error, -EDOM,
-                     "%s: its rule's capacity is larger than a file can be",
-                     creation->name);
-  return 0;
+static int plan_creation(struct creation *creation, const struct series_rule *rule,
+                         int64_t period_ps, struct error_text *error)
+{
+    struct series_head *head = &creation->head;
+    uint64_t capacity = 0;
+    int result = store_rule_capacity(rule, &head->type, period_ps, &capacity);
+    if (result < 0)
+        return error_set(error, result,
+                         "%s: its rule's capacity gives no number of samples from 2 up",
+                         creation->name);
+    bool grows = capacity == 0;
+    head->capacity = capacity;
+    head->rows = grows ? npy_grow_rows(GROW_BYTES_MIN / head->sample_bytes) : capacity;
+    creation->stamps_rows = series_stamps_rows(head->type.clock, head->rows, grows);
+    if (!series_files_bytes(head->sample_bytes, head->rows, head->type.clock, creation->stamps_rows,
+                            &creation->bytes))
+        return error_set(error, -EDOM, "%s: its rule's capacity is larger than a file can be",
+                         creation->name);
+    return 0;
 }
 
-static int write_head(int folder, const struct creation *creation) {
-  char new_path[SERIES_PATH_BYTES];
-  char path[SERIES_PATH_BYTES];
-  char bytes[HEAD_FILE_BYTES];
-  int64_t words[HEAD_WORDS];
-  struct npy_shape shape = series_head_shape();
-  int result = npy_header_write(&shape, 0, bytes);
-  if (result < 0)
+static int write_head(int folder, const struct creation *creation)
+{
+    char new_path[SERIES_PATH_BYTES];
+    char path[SERIES_PATH_BYTES];
+    char bytes[HEAD_FILE_BYTES];
+    int64_t words[HEAD_WORDS];
+    struct npy_shape shape = series_head_shape();
+    int result = npy_header_write(&shape, 0, bytes);
+    if (result < 0)
+        return result;
+    series_head_encode(&creation->head, words);
+    memcpy(bytes + NPY_HEADER_BYTES, words, sizeof words);
+    series_path(creation->name, HEAD_NEW_FILE, new_path);
+    int fd = fs_create_at(folder, new_path);
+    if (fd < 0)
+        return fd;
+    result = fs_write_at(fd, bytes, sizeof bytes, 0);
+    fs_close(fd);
+    if (result == 0)
+        result =
+            fs_rename_at(folder, new_path, series_path(creation->name, SERIES_HEAD_FILE, path));
     return result;
-  series_head_encode(&creation->head, words);
-  memcpy(bytes + NPY_HEADER_BYTES, words, sizeof words);
-  series_path(creation->name, HEAD_NEW_FILE, new_path);
-  int fd = fs_create_at(folder, new_path);
-  if (fd < 0)
-    return fd;
-  result = fs_write_at(fd, bytes, sizeof bytes, 0);
-  fs_close(fd);
-  if (result == 0)
-    result = fs_rename_at(folder, new_path,
-                          series_path(creation->name, SERIES_HEAD_FILE, path));
-  return result;
 }
 
-static int make_files(int folder, const struct creation *creation,
-                      const struct series_rule *rule) {
-  const struct series_head *head = &creation->head;
-  char path[SERIES_PATH_BYTES];
-  struct column_place place = {folder, path};
-  bool grows = head->capacity == 0;
-  struct npy_shape values = series_values_shape(&head->type, head->rows);
-  struct npy_shape stamps =
-      series_stamps_shape(head->type.clock, creation->stamps_rows);
+static int make_files(int folder, const struct creation *creation, const struct series_rule *rule)
+{
+    const struct series_head *head = &creation->head;
+    char path[SERIES_PATH_BYTES];
+    struct column_place place = {folder, path};
+    bool grows = head->capacity == 0;
+    struct npy_shape values = series_values_shape(&head->type, head->rows);
+    struct npy_shape stamps = series_stamps_shape(head->type.clock, creation->stamps_rows);
 
-  series_path(creation->name, SERIES_VALUES_FILE, path);
-  int result = column_create(place, &values, grows, rule->preallocate);
-  if (result < 0)
-    return result;
-  series_path(creation->name, series_stamps_file(head->type.clock), path);
-  result = column_create(place, &stamps, grows, rule->preallocate);
-  if (result < 0)
-    return result;
-  result = meta_file_write(folder, creation->name, rule);
-  return result < 0 ? result : write_head(folder, creation);
+    series_path(creation->name, SERIES_VALUES_FILE, path);
+    int result = column_create(place, &values, grows, rule->preallocate);
+    if (result < 0)
+        return result;
+    series_path(creation->name, series_stamps_file(head->type.clock), path);
+    result = column_create(place, &stamps, grows, rule->preallocate);
+    if (result < 0)
+        return result;
+    result = meta_file_write(folder, creation->name, rule);
+    return result < 0 ? result : write_head(folder, creation);
 }
 
 /* Makes the folder, and clears it of what a creation that was cut left there.
  */
-static int make_folder(int folder, const char *name) {
-  static const char *const files[] = {HEAD_NEW_FILE, SERIES_VALUES_FILE,
-                                      SERIES_TIMES_FILE, SERIES_RUNS_FILE,
-                                      SERIES_META_FILE};
-  char path[SERIES_PATH_BYTES];
-  struct fs_status status;
-  int result = fs_make_folders(folder, name);
-  if (result < 0)
+static int make_folder(int folder, const char *name)
+{
+    static const char *const files[] = {HEAD_NEW_FILE, SERIES_VALUES_FILE, SERIES_TIMES_FILE,
+                                        SERIES_RUNS_FILE, SERIES_META_FILE};
+    char path[SERIES_PATH_BYTES];
+    struct fs_status status;
+    int result = fs_make_folders(folder, name);
+    if (result < 0)
+        return result;
+    if (fs_stat_at(folder, series_path(name, SERIES_HEAD_FILE, path), &status) == 0)
+        return -EEXIST;
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && result == 0; i++) {
+        result = fs_remove_at(folder, series_path(name, files[i], path));
+        if (result == -ENOENT)
+            result = 0;
+    }
     return result;
-  if (fs_stat_at(folder, series_path(name, SERIES_HEAD_FILE, path), &status) ==
-      0)
-    return -EEXIST;
-  for (size_t i = 0; i < sizeof files / sizeof files[0] && result == 0; i++) {
-    result = fs_remove_at(folder, series_path(name, files[i], path));
-    if (result == -ENOENT)
-      result = 0;
-  }
-  return result;
 }
 
-static int check_request(const struct store *store, const char *name,
-                         size_t name_bytes, const struct series_type *type,
-                         const struct series_rule *rule,
-                         struct error_text *error) {
-  const char *fault = series_name_fault(name, name_bytes);
-  if (fault != NULL)
-    return error_set(error, -EINVAL, "%s", fault);
-  if (series_type_sample_bytes(type) == 0 ||
-      series_type_sample_bytes(type) > INT64_MAX ||
-      (type->clock != SERIES_REGULAR && type->clock != SERIES_EXPLICIT))
-    return error_set(error, -EINVAL, "%.*s: there is no such type of sample",
-                     (int)name_bytes, name);
-  if (store_find(store, name, name_bytes) != NULL)
-    return error_set(error, -EEXIST, "%.*s exists", (int)name_bytes, name);
-  if (rule->mode == SERIES_MODE_REFUSE)
-    return error_set(error, -EPERM, "%.*s: its rule refuses it",
-                     (int)name_bytes, name);
-  return 0;
+static int check_request(const struct store *store, const char *name, size_t name_bytes,
+                         const struct series_type *type, const struct series_rule *rule,
+                         struct error_text *error)
+{
+    const char *fault = series_name_fault(name, name_bytes);
+    if (fault != NULL)
+        return error_set(error, -EINVAL, "%s", fault);
+    if (series_type_sample_bytes(type) == 0 || series_type_sample_bytes(type) > INT64_MAX ||
+        (type->clock != SERIES_REGULAR && type->clock != SERIES_EXPLICIT))
+        return error_set(error, -EINVAL, "%.*s: there is no such type of sample", (int)name_bytes,
+                         name);
+    if (store_find(store, name, name_bytes) != NULL)
+        return error_set(error, -EEXIST, "%.*s exists", (int)name_bytes, name);
+    if (rule->mode == SERIES_MODE_REFUSE)
+        return error_set(error, -EPERM, "%.*s: its rule refuses it", (int)name_bytes, name);
+    return 0;
 }
 
 /* The shadows of a series that was just made, as series_inspect() would read
  * them. */
 static int adopt(struct store *store, const struct creation *creation,
-                 const struct series_rule *rule, struct series *series) {
-  const struct series_head *head = &creation->head;
-  series->type = head->type;
-  series->id = head->id;
-  series->capacity = head->capacity;
-  series->sample_bytes = head->sample_bytes;
-  series->ring_rows = head->rows;
-  series->block_rows_max = head->capacity > 0 ? head->capacity : UINT64_MAX;
-  series->file_bytes = creation->bytes;
-  series->is_new = true;
-  series_set_rule(series, rule, NULL);
-  int result = store_add(store, series);
-  if (result == 0)
-    store_mark_dirty(store, series);
-  return result;
+                 const struct series_rule *rule, struct series *series)
+{
+    const struct series_head *head = &creation->head;
+    series->type = head->type;
+    series->id = head->id;
+    series->capacity = head->capacity;
+    series->sample_bytes = head->sample_bytes;
+    series->ring_rows = head->rows;
+    series->block_rows_max = head->capacity > 0 ? head->capacity : UINT64_MAX;
+    series->file_bytes = creation->bytes;
+    series->is_new = true;
+    series_set_rule(series, rule, NULL);
+    int result = store_add(store, series);
+    if (result == 0)
+        store_mark_dirty(store, series);
+    return result;
 }
 
 int store_create(struct store *store, const char *name, size_t name_bytes,
-                 const struct series_type *type, const struct series_rule *rule,
-                 int64_t period_ps, struct series **ret_series,
-                 struct error_text *error) {
-  int result = check_request(store, name, name_bytes, type, rule, error);
-  if (result < 0)
-    return result;
-  struct series *series = series_new(store, name, name_bytes);
-  if (series == NULL)
-    return error_set(error, -ENOMEM, "no memory for a series");
+                 const struct series_type *type, const struct series_rule *rule, int64_t period_ps,
+                 struct series **ret_series, struct error_text *error)
+{
+    int result = check_request(store, name, name_bytes, type, rule, error);
+    if (result < 0)
+        return result;
+    struct series *series = series_new(store, name, name_bytes);
+    if (series == NULL)
+        return error_set(error, -ENOMEM, "no memory for a series");
 
-  int64_t now_ns = clock_realtime_ns();
-  uint64_t id = now_ns > 0 ? (uint64_t)now_ns : 1;
-  struct creation creation = {
-      .name = series->name,
-      .head = {.type = *type,
-               .id = id > store->id_highest ? id : store->id_highest + 1,
-               .sample_bytes = series_type_sample_bytes(type),
-               .created_ns = now_ns,
-               .last_time_ns = TIME_NONE_NS,
-               .epoch = store->epoch},
-  };
-  result = plan_creation(&creation, rule, period_ps, error);
-  if (result == 0)
-    result = store_budget_check_new(store, creation.bytes, series->name, error);
-  if (result < 0)
-    goto failed;
-
-  result = make_folder(store->series_fd, series->name);
-  if (result == 0) {
-    result = make_files(store->series_fd, &creation, rule);
+    int64_t now_ns = clock_realtime_ns();
+    uint64_t id = now_ns > 0 ? (uint64_t)now_ns : 1;
+    struct creation creation = {
+        .name = series->name,
+        .head = {.type = *type,
+                 .id = id > store->id_highest ? id : store->id_highest + 1,
+                 .sample_bytes = series_type_sample_bytes(type),
+                 .created_ns = now_ns,
+                 .last_time_ns = TIME_NONE_NS,
+                 .epoch = store->epoch},
+    };
+    result = plan_creation(&creation, rule, period_ps, error);
     if (result == 0)
-      result = adopt(store, &creation, rule, series);
-  }
-  if (result == -EEXIST) {
-    error_set(error, result, "%s was made by another program meanwhile",
-              series->name);
-    goto failed;
-  }
-  if (result < 0) {
-    (void)store_remove_files(store->series_fd, series->name);
-    error_set_errno(error, result, "cannot make the files of %s", series->name);
-    goto failed;
-  }
-  *ret_series = series;
-  return 0;
+        result = store_budget_check_new(store, creation.bytes, series->name, error);
+    if (result < 0)
+        goto failed;
+
+    result = make_folder(store->series_fd, series->name);
+    if (result == 0) {
+        result = make_files(store->series_fd, &creation, rule);
+        if (result == 0)
+            result = adopt(store, &creation, rule, series);
+    }
+    if (result == -EEXIST) {
+        error_set(error, result, "%s was made by another program meanwhile", series->name);
+        goto failed;
+    }
+    if (result < 0) {
+        (void)store_remove_files(store->series_fd, series->name);
+        error_set_errno(error, result, "cannot make the files of %s", series->name);
+        goto failed;
+    }
+    *ret_series = series;
+    return 0;
 
 failed:
-  series_free(series);
-  return result;
+    series_free(series);
+    return result;
 }

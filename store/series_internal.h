@@ -19,80 +19,77 @@
 #define SERIES_PATH_BYTES (STORE_NAME_BYTES_MAX + 24)
 
 struct series {
-  /* What an append of one sample touches comes first: two cache lines. */
-  alignas(
-      64) _Atomic int64_t *words; /* of the mapped head; NULL = not mapped */
-  char *values;                   /* the first row, mapped */
-  int64_t *times;                 /* explicit series: likewise */
-  uint64_t count;
-  uint64_t slot;  /* count modulo ring_rows */
-  uint64_t ready; /* appends up to this count need nothing made ready */
-  uint64_t frontier;
-  int64_t last_time_ns;
+    /* What an append of one sample touches comes first: two cache lines. */
+    alignas(64) _Atomic int64_t *words; /* of the mapped head; NULL = not mapped */
+    char *values;                       /* the first row, mapped */
+    int64_t *times;                     /* explicit series: likewise */
+    uint64_t count;
+    uint64_t slot;  /* count modulo ring_rows */
+    uint64_t ready; /* appends up to this count need nothing made ready */
+    uint64_t frontier;
+    int64_t last_time_ns;
 
-  uint64_t sample_bytes;
-  uint64_t ring_rows; /* rows in the shape; a growing series has as many now */
-  uint64_t block_rows_max; /* the ring's capacity, or no limit */
-  struct store *store;
-  uint64_t session;          /* the session that wrote last, 0 = not known, */
-  uint64_t session_sequence; /* its sequence, */
-  uint32_t session_slot;     /* and where its entry is */
-  bool is_dirty;             /* it is in the store's list of dirty series */
-  bool is_recent; /* written since the hand of the map cache passed */
-  bool is_new;    /* its files and folders were never synced */
-  uint64_t user_word;
+    uint64_t sample_bytes;
+    uint64_t ring_rows;      /* rows in the shape; a growing series has as many now */
+    uint64_t block_rows_max; /* the ring's capacity, or no limit */
+    struct store *store;
+    uint64_t session;          /* the session that wrote last, 0 = not known, */
+    uint64_t session_sequence; /* its sequence, */
+    uint32_t session_slot;     /* and where its entry is */
+    bool is_dirty;             /* it is in the store's list of dirty series */
+    bool is_recent;            /* written since the hand of the map cache passed */
+    bool is_new;               /* its files and folders were never synced */
+    uint64_t user_word;
 
-  struct time_run run; /* regular: the current run */
-  uint64_t runs_count;
-  struct time_rules rules;
+    struct time_run run; /* regular: the current run */
+    uint64_t runs_count;
+    struct time_rules rules;
 
-  struct column values_column;
-  struct column stamps_column; /* times.npy, or runs.npy */
-  size_t map_slot;             /* in the map cache */
+    struct column values_column;
+    struct column stamps_column; /* times.npy, or runs.npy */
+    size_t map_slot;             /* in the map cache */
 
-  struct series_type type;
-  uint64_t id;
-  uint64_t capacity; /* 0 = grow */
-  uint64_t durable;
-  uint64_t durable_runs;
-  uint64_t file_bytes; /* of all its files, as reserved in the budget */
-  uint64_t head_inode;
-  const struct series_rule *rule;
-  char *broken; /* why it refuses appends, or NULL */
-  size_t name_bytes;
-  char name[];
+    struct series_type type;
+    uint64_t id;
+    uint64_t capacity; /* 0 = grow */
+    uint64_t durable;
+    uint64_t durable_runs;
+    uint64_t file_bytes; /* of all its files, as reserved in the budget */
+    uint64_t head_inode;
+    const struct series_rule *rule;
+    char *broken; /* why it refuses appends, or NULL */
+    size_t name_bytes;
+    char name[];
 };
 
-static inline bool series_is_regular(const struct series *series) {
-  return series->type.clock == SERIES_REGULAR;
+static inline bool series_is_regular(const struct series *series)
+{
+    return series->type.clock == SERIES_REGULAR;
 }
 
-static inline void series_word_store(struct series *series, unsigned word,
-                                     int64_t value) {
-  atomic_store_explicit(&series->words[word], value, memory_order_relaxed);
+static inline void series_word_store(struct series *series, unsigned word, int64_t value)
+{
+    atomic_store_explicit(&series->words[word], value, memory_order_relaxed);
 }
 
 /* The store is seen after everything that was stored before it. */
-static inline void series_word_publish(struct series *series, unsigned word,
-                                       int64_t value) {
-  atomic_store_explicit(&series->words[word], value, memory_order_release);
+static inline void series_word_publish(struct series *series, unsigned word, int64_t value)
+{
+    atomic_store_explicit(&series->words[word], value, memory_order_release);
 }
 
-static inline int64_t series_word_load(const struct series *series,
-                                       unsigned word) {
-  return atomic_load_explicit(&series->words[word], memory_order_relaxed);
+static inline int64_t series_word_load(const struct series *series, unsigned word)
+{
+    return atomic_load_explicit(&series->words[word], memory_order_relaxed);
 }
 
 /* ---- series_files.c: names and shapes of the files ---- */
 
 /* "<name>/<file>" below the folder `series`; returns `buffer`. */
-const char *series_path(const char *name, const char *file,
-                        char buffer[SERIES_PATH_BYTES]);
-const char *
-series_stamps_file(enum series_clock clock); /* "times.npy" or "runs.npy" */
+const char *series_path(const char *name, const char *file, char buffer[SERIES_PATH_BYTES]);
+const char *series_stamps_file(enum series_clock clock); /* "times.npy" or "runs.npy" */
 
-struct npy_shape series_values_shape(const struct series_type *type,
-                                     uint64_t rows);
+struct npy_shape series_values_shape(const struct series_type *type, uint64_t rows);
 struct npy_shape series_stamps_shape(enum series_clock clock, uint64_t rows);
 struct npy_shape series_head_shape(void);
 uint64_t series_stamp_row_bytes(enum series_clock clock);
@@ -100,15 +97,13 @@ uint64_t series_stamp_row_bytes(enum series_clock clock);
  * new file that grows. */
 uint64_t series_stamps_rows(enum series_clock clock, uint64_t rows, bool grows);
 /* Bytes of all files of a series. false: overflow. */
-bool series_files_bytes(uint64_t sample_bytes, uint64_t rows,
-                        enum series_clock clock, uint64_t stamps_rows,
-                        uint64_t *ret_bytes);
+bool series_files_bytes(uint64_t sample_bytes, uint64_t rows, enum series_clock clock,
+                        uint64_t stamps_rows, uint64_t *ret_bytes);
 
 /* ---- series_open.c ---- */
 
 /* A series that knows its name and nothing else; NULL: no memory. */
-struct series *series_new(struct store *store, const char *name,
-                          size_t name_bytes);
+struct series *series_new(struct store *store, const char *name, size_t name_bytes);
 void series_free(struct series *series); /* unmaps it; NULL is allowed */
 
 /* Reads head and headers from the files into the shadows, without mapping; a
@@ -148,11 +143,10 @@ int series_finish_growth(struct series *series);
 
 /* Finds or chooses the session's entry. 0; 1 = the series has the sequence
  * already; -EBUSY: all entries are taken and none may go. */
-int series_session_claim(struct series *series, uint64_t session,
-                         uint64_t sequence, unsigned *ret_slot);
+int series_session_claim(struct series *series, uint64_t session, uint64_t sequence,
+                         unsigned *ret_slot);
 /* Writes the entry of a claim; count_after is not yet published. */
-void series_session_write(struct series *series, unsigned slot,
-                          uint64_t session, uint64_t sequence,
+void series_session_write(struct series *series, unsigned slot, uint64_t session, uint64_t sequence,
                           uint64_t count_after);
 /* Puts back the entries that count did not reach. */
 void series_session_repair(struct series *series);

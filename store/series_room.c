@@ -4,147 +4,143 @@
 
 #include <errno.h>
 
-static struct column_place values_place(const struct series *series,
-                                        char path[SERIES_PATH_BYTES]) {
-  series_path(series->name, SERIES_VALUES_FILE, path);
-  return (struct column_place){series->store->series_fd, path};
+static struct column_place values_place(const struct series *series, char path[SERIES_PATH_BYTES])
+{
+    series_path(series->name, SERIES_VALUES_FILE, path);
+    return (struct column_place){series->store->series_fd, path};
 }
 
-static struct column_place stamps_place(const struct series *series,
-                                        char path[SERIES_PATH_BYTES]) {
-  series_path(series->name, series_stamps_file(series->type.clock), path);
-  return (struct column_place){series->store->series_fd, path};
+static struct column_place stamps_place(const struct series *series, char path[SERIES_PATH_BYTES])
+{
+    series_path(series->name, series_stamps_file(series->type.clock), path);
+    return (struct column_place){series->store->series_fd, path};
 }
 
 /* What a column refuses to be made ready for: a file that somebody cut is not
  * written to again. */
-static int judge(struct series *series, int result) {
-  if (result != -EBADMSG && result != -ENOENT)
-    return result;
-  series_break(series, "another program %s one of its files",
-               result == -ENOENT ? "removed" : "cut or changed");
-  return -EBADF;
+static int judge(struct series *series, int result)
+{
+    if (result != -EBADMSG && result != -ENOENT)
+        return result;
+    series_break(series, "another program %s one of its files",
+                 result == -ENOENT ? "removed" : "cut or changed");
+    return -EBADF;
 }
 
 /* Takes over what the columns are after a growth. */
-static void adopt_rows(struct series *series) {
-  series->ring_rows = series->values_column.row_count;
-  series->values = series->values_column.rows;
-  if (!series_is_regular(series))
-    series->times = (int64_t *)(void *)series->stamps_column.rows;
-  uint64_t bytes = 0;
-  if (series_files_bytes(series->sample_bytes, series->ring_rows,
-                         series->type.clock, series->stamps_column.row_count,
-                         &bytes)) {
-    series->store->reserved_bytes += bytes - series->file_bytes;
-    series->file_bytes = bytes;
-  }
+static void adopt_rows(struct series *series)
+{
+    series->ring_rows = series->values_column.row_count;
+    series->values = series->values_column.rows;
+    if (!series_is_regular(series))
+        series->times = (int64_t *)(void *)series->stamps_column.rows;
+    uint64_t bytes = 0;
+    if (series_files_bytes(series->sample_bytes, series->ring_rows, series->type.clock,
+                           series->stamps_column.row_count, &bytes)) {
+        series->store->reserved_bytes += bytes - series->file_bytes;
+        series->file_bytes = bytes;
+    }
 }
 
 /* Both files first, then both shapes, then the head's word. */
-static int grow_rows(struct series *series, uint64_t rows) {
-  char path[SERIES_PATH_BYTES];
-  bool has_times = !series_is_regular(series);
-  int result = column_grow_file(&series->values_column,
-                                values_place(series, path), rows);
-  series->values = series->values_column.rows;
-  if (result == 0 && has_times) {
-    result = column_grow_file(&series->stamps_column,
-                              stamps_place(series, path), rows);
-    series->times = (int64_t *)(void *)series->stamps_column.rows;
-  }
-  if (result == 0)
-    result = column_grow_shape(&series->values_column, rows);
-  if (result == 0 && has_times)
-    result = column_grow_shape(&series->stamps_column, rows);
-  if (result < 0)
-    return judge(series, result);
-  adopt_rows(series);
-  series_word_publish(series, HEAD_ROWS, (int64_t)rows);
-  return 0;
+static int grow_rows(struct series *series, uint64_t rows)
+{
+    char path[SERIES_PATH_BYTES];
+    bool has_times = !series_is_regular(series);
+    int result = column_grow_file(&series->values_column, values_place(series, path), rows);
+    series->values = series->values_column.rows;
+    if (result == 0 && has_times) {
+        result = column_grow_file(&series->stamps_column, stamps_place(series, path), rows);
+        series->times = (int64_t *)(void *)series->stamps_column.rows;
+    }
+    if (result == 0)
+        result = column_grow_shape(&series->values_column, rows);
+    if (result == 0 && has_times)
+        result = column_grow_shape(&series->stamps_column, rows);
+    if (result < 0)
+        return judge(series, result);
+    adopt_rows(series);
+    series_word_publish(series, HEAD_ROWS, (int64_t)rows);
+    return 0;
 }
 
-int series_finish_growth(struct series *series) {
-  uint64_t values_rows = series->values_column.row_count;
-  uint64_t stamps_rows = series->stamps_column.row_count;
-  if (series->capacity > 0 || series_is_regular(series) ||
-      values_rows == stamps_rows)
-    return 0;
-  return grow_rows(series,
-                   values_rows > stamps_rows ? values_rows : stamps_rows);
+int series_finish_growth(struct series *series)
+{
+    uint64_t values_rows = series->values_column.row_count;
+    uint64_t stamps_rows = series->stamps_column.row_count;
+    if (series->capacity > 0 || series_is_regular(series) || values_rows == stamps_rows)
+        return 0;
+    return grow_rows(series, values_rows > stamps_rows ? values_rows : stamps_rows);
 }
 
 /* -ENOSPC when the family of shapes, the file or the budget ends. */
-static int grow_for(struct series *series, uint64_t count) {
-  uint64_t rows = npy_grow_rows(count);
-  uint64_t bytes;
-  uint64_t stamps_rows =
-      series_is_regular(series) ? series->stamps_column.row_count : rows;
-  if (rows < count ||
-      !series_files_bytes(series->sample_bytes, rows, series->type.clock,
-                          stamps_rows, &bytes))
-    return -ENOSPC;
-  int result =
-      store_budget_check_growth(series->store, bytes - series->file_bytes);
-  return result < 0 ? result : grow_rows(series, rows);
+static int grow_for(struct series *series, uint64_t count)
+{
+    uint64_t rows = npy_grow_rows(count);
+    uint64_t bytes;
+    uint64_t stamps_rows = series_is_regular(series) ? series->stamps_column.row_count : rows;
+    if (rows < count ||
+        !series_files_bytes(series->sample_bytes, rows, series->type.clock, stamps_rows, &bytes))
+        return -ENOSPC;
+    int result = store_budget_check_growth(series->store, bytes - series->file_bytes);
+    return result < 0 ? result : grow_rows(series, rows);
 }
 
-int series_make_room(struct series *series, uint64_t samples) {
-  char path[SERIES_PATH_BYTES];
-  struct column *values = &series->values_column;
-  struct column *stamps = &series->stamps_column;
-  bool has_times = !series_is_regular(series);
-  bool grows = series->capacity == 0;
-  int result = 0;
-  if (grows && series->count + samples > series->ring_rows)
-    result = grow_for(series, series->count + samples);
-  /* A ring's blocks were promised when it was created; a growing file may not
-   * use up what is kept free. */
-  if (result == 0 && grows) {
-    uint64_t bytes = column_unallocated_bytes(values, series->count, samples);
-    if (has_times)
-      bytes += column_unallocated_bytes(stamps, series->count, samples);
-    if (bytes > 0)
-      result = store_budget_check_free(series->store, bytes);
-  }
-  if (result == 0)
-    result = column_make_ready(values, values_place(series, path),
-                               series->count, samples);
-  if (result == 0 && has_times)
-    result = column_make_ready(stamps, stamps_place(series, path),
-                               series->count, samples);
-  if (result < 0)
+int series_make_room(struct series *series, uint64_t samples)
+{
+    char path[SERIES_PATH_BYTES];
+    struct column *values = &series->values_column;
+    struct column *stamps = &series->stamps_column;
+    bool has_times = !series_is_regular(series);
+    bool grows = series->capacity == 0;
+    int result = 0;
+    if (grows && series->count + samples > series->ring_rows)
+        result = grow_for(series, series->count + samples);
+    /* A ring's blocks were promised when it was created; a growing file may not
+     * use up what is kept free. */
+    if (result == 0 && grows) {
+        uint64_t bytes = column_unallocated_bytes(values, series->count, samples);
+        if (has_times)
+            bytes += column_unallocated_bytes(stamps, series->count, samples);
+        if (bytes > 0)
+            result = store_budget_check_free(series->store, bytes);
+    }
+    if (result == 0)
+        result = column_make_ready(values, values_place(series, path), series->count, samples);
+    if (result == 0 && has_times)
+        result = column_make_ready(stamps, stamps_place(series, path), series->count, samples);
+    if (result < 0)
+        return judge(series, result);
+    series->ready = values->ready;
+    if (has_times && stamps->ready < series->ready)
+        series->ready = stamps->ready;
+    return 0;
+}
+
+int series_make_runs_room(struct series *series, uint64_t runs)
+{
+    char path[SERIES_PATH_BYTES];
+    struct column *column = &series->stamps_column;
+    int result = 0;
+    if (series->capacity > 0) {
+        /* A block of more runs than the ring holds overwrites its own; nothing is
+         * lost that could be read. */
+        if (runs > column->row_count)
+            runs = column->row_count;
+    } else if (series->runs_count + runs > column->row_count) {
+        uint64_t rows = npy_grow_rows(series->runs_count + runs);
+        if (rows == 0)
+            return -ENOSPC;
+        result = store_budget_check_growth(series->store,
+                                           (rows - column->row_count) * column->row_bytes);
+        if (result == 0)
+            result = column_grow_file(column, stamps_place(series, path), rows);
+        if (result == 0)
+            result = column_grow_shape(column, rows);
+        if (result == 0)
+            adopt_rows(series);
+    }
+    if (result == 0)
+        result = column_make_ready(column, stamps_place(series, path), series->runs_count, runs);
     return judge(series, result);
-  series->ready = values->ready;
-  if (has_times && stamps->ready < series->ready)
-    series->ready = stamps->ready;
-  return 0;
-}
-
-int series_make_runs_room(struct series *series, uint64_t runs) {
-  char path[SERIES_PATH_BYTES];
-  struct column *column = &series->stamps_column;
-  int result = 0;
-  if (series->capacity > 0) {
-    /* A block of more runs than the ring holds overwrites its own; nothing is
-     * lost that could be read. */
-    if (runs > column->row_count)
-      runs = column->row_count;
-  } else if (series->runs_count + runs > column->row_count) {
-    uint64_t rows = npy_grow_rows(series->runs_count + runs);
-    if (rows == 0)
-      return -ENOSPC;
-    result = store_budget_check_growth(
-        series->store, (rows - column->row_count) * column->row_bytes);
-    if (result == 0)
-      result = column_grow_file(column, stamps_place(series, path), rows);
-    if (result == 0)
-      result = column_grow_shape(column, rows);
-    if (result == 0)
-      adopt_rows(series);
-  }
-  if (result == 0)
-    result = column_make_ready(column, stamps_place(series, path),
-                               series->runs_count, runs);
-  return judge(series, result);
 }

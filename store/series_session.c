@@ -15,101 +15,103 @@
 
 #include <errno.h>
 
-static unsigned entry_word(unsigned slot, enum head_session_word word) {
-  return HEAD_SESSIONS + slot * HEAD_SESSION_WORDS + word;
+static unsigned entry_word(unsigned slot, enum head_session_word word)
+{
+    return HEAD_SESSIONS + slot * HEAD_SESSION_WORDS + word;
 }
 
-static uint64_t entry_load(const struct series *series, unsigned slot,
-                           enum head_session_word word) {
-  return (uint64_t)series_word_load(series, entry_word(slot, word));
+static uint64_t entry_load(const struct series *series, unsigned slot, enum head_session_word word)
+{
+    return (uint64_t)series_word_load(series, entry_word(slot, word));
 }
 
-static void entry_store(struct series *series, unsigned slot,
-                        enum head_session_word word, uint64_t value) {
-  /* Release keeps the stores in this order, which is all that a kill can see.
-   */
-  series_word_publish(series, entry_word(slot, word), (int64_t)value);
+static void entry_store(struct series *series, unsigned slot, enum head_session_word word,
+                        uint64_t value)
+{
+    /* Release keeps the stores in this order, which is all that a kill can see.
+     */
+    series_word_publish(series, entry_word(slot, word), (int64_t)value);
 }
 
-static void remember(struct series *series, unsigned slot, uint64_t session,
-                     uint64_t sequence) {
-  series->session = session;
-  series->session_sequence = sequence;
-  series->session_slot = slot;
+static void remember(struct series *series, unsigned slot, uint64_t session, uint64_t sequence)
+{
+    series->session = session;
+    series->session_sequence = sequence;
+    series->session_slot = slot;
 }
 
 /* The entry to use for a session that has none: a free one, else the one whose
  * count is lowest, that is the one that wrote longest ago, of those whose
  * sequence is durable. */
-static int choose_slot(const struct series *series, unsigned *ret_slot) {
-  const struct store *store = series->store;
-  uint64_t lowest = UINT64_MAX;
-  for (unsigned slot = 0; slot < HEAD_SESSION_SLOTS; slot++) {
-    uint64_t session = entry_load(series, slot, HEAD_SESSION_ID);
-    if (session == 0) {
-      *ret_slot = slot;
-      return 0;
+static int choose_slot(const struct series *series, unsigned *ret_slot)
+{
+    const struct store *store = series->store;
+    uint64_t lowest = UINT64_MAX;
+    for (unsigned slot = 0; slot < HEAD_SESSION_SLOTS; slot++) {
+        uint64_t session = entry_load(series, slot, HEAD_SESSION_ID);
+        if (session == 0) {
+            *ret_slot = slot;
+            return 0;
+        }
+        uint64_t count = entry_load(series, slot, HEAD_SESSION_COUNT);
+        uint64_t sequence = entry_load(series, slot, HEAD_SESSION_SEQUENCE);
+        if (count < lowest && (store->is_durable == NULL ||
+                               store->is_durable(session, sequence, store->is_durable_context))) {
+            lowest = count;
+            *ret_slot = slot;
+        }
     }
-    uint64_t count = entry_load(series, slot, HEAD_SESSION_COUNT);
-    uint64_t sequence = entry_load(series, slot, HEAD_SESSION_SEQUENCE);
-    if (count < lowest &&
-        (store->is_durable == NULL ||
-         store->is_durable(session, sequence, store->is_durable_context))) {
-      lowest = count;
-      *ret_slot = slot;
-    }
-  }
-  return lowest == UINT64_MAX ? -EBUSY : 0;
+    return lowest == UINT64_MAX ? -EBUSY : 0;
 }
 
-int series_session_claim(struct series *series, uint64_t session,
-                         uint64_t sequence, unsigned *ret_slot) {
-  if (series->session != session) {
-    unsigned slot = 0;
-    while (slot < HEAD_SESSION_SLOTS &&
-           entry_load(series, slot, HEAD_SESSION_ID) != session)
-      slot++;
-    if (slot == HEAD_SESSION_SLOTS)
-      return choose_slot(series, ret_slot);
-    remember(series, slot, session,
-             entry_load(series, slot, HEAD_SESSION_SEQUENCE));
-  }
-  *ret_slot = series->session_slot;
-  return sequence <= series->session_sequence ? 1 : 0;
+int series_session_claim(struct series *series, uint64_t session, uint64_t sequence,
+                         unsigned *ret_slot)
+{
+    if (series->session != session) {
+        unsigned slot = 0;
+        while (slot < HEAD_SESSION_SLOTS && entry_load(series, slot, HEAD_SESSION_ID) != session)
+            slot++;
+        if (slot == HEAD_SESSION_SLOTS)
+            return choose_slot(series, ret_slot);
+        remember(series, slot, session, entry_load(series, slot, HEAD_SESSION_SEQUENCE));
+    }
+    *ret_slot = series->session_slot;
+    return sequence <= series->session_sequence ? 1 : 0;
 }
 
-void series_session_write(struct series *series, unsigned slot,
-                          uint64_t session, uint64_t sequence,
-                          uint64_t count_after) {
-  if (series->session == session) {
-    entry_store(series, slot, HEAD_SESSION_BEFORE, series->session_sequence);
+void series_session_write(struct series *series, unsigned slot, uint64_t session, uint64_t sequence,
+                          uint64_t count_after)
+{
+    if (series->session == session) {
+        entry_store(series, slot, HEAD_SESSION_BEFORE, series->session_sequence);
+        entry_store(series, slot, HEAD_SESSION_COUNT, count_after);
+        entry_store(series, slot, HEAD_SESSION_SEQUENCE, sequence);
+        series->session_sequence = sequence;
+        return;
+    }
+    entry_store(series, slot, HEAD_SESSION_ID, 0);
+    entry_store(series, slot, HEAD_SESSION_BEFORE, 0);
     entry_store(series, slot, HEAD_SESSION_COUNT, count_after);
     entry_store(series, slot, HEAD_SESSION_SEQUENCE, sequence);
-    series->session_sequence = sequence;
-    return;
-  }
-  entry_store(series, slot, HEAD_SESSION_ID, 0);
-  entry_store(series, slot, HEAD_SESSION_BEFORE, 0);
-  entry_store(series, slot, HEAD_SESSION_COUNT, count_after);
-  entry_store(series, slot, HEAD_SESSION_SEQUENCE, sequence);
-  entry_store(series, slot, HEAD_SESSION_ID, session);
-  remember(series, slot, session, sequence);
+    entry_store(series, slot, HEAD_SESSION_ID, session);
+    remember(series, slot, session, sequence);
 }
 
-void series_session_repair(struct series *series) {
-  series->session = 0;
-  for (unsigned slot = 0; slot < HEAD_SESSION_SLOTS; slot++) {
-    if (entry_load(series, slot, HEAD_SESSION_ID) == 0 ||
-        entry_load(series, slot, HEAD_SESSION_COUNT) <= series->count)
-      continue;
-    uint64_t before = entry_load(series, slot, HEAD_SESSION_BEFORE);
-    if (before == 0) {
-      entry_store(series, slot, HEAD_SESSION_ID, 0);
-      continue;
+void series_session_repair(struct series *series)
+{
+    series->session = 0;
+    for (unsigned slot = 0; slot < HEAD_SESSION_SLOTS; slot++) {
+        if (entry_load(series, slot, HEAD_SESSION_ID) == 0 ||
+            entry_load(series, slot, HEAD_SESSION_COUNT) <= series->count)
+            continue;
+        uint64_t before = entry_load(series, slot, HEAD_SESSION_BEFORE);
+        if (before == 0) {
+            entry_store(series, slot, HEAD_SESSION_ID, 0);
+            continue;
+        }
+        /* In this order: repeated from any point in between, it comes to the same.
+         */
+        entry_store(series, slot, HEAD_SESSION_SEQUENCE, before);
+        entry_store(series, slot, HEAD_SESSION_COUNT, series->count);
     }
-    /* In this order: repeated from any point in between, it comes to the same.
-     */
-    entry_store(series, slot, HEAD_SESSION_SEQUENCE, before);
-    entry_store(series, slot, HEAD_SESSION_COUNT, series->count);
-  }
 }

@@ -11,8 +11,8 @@
 struct series_type {
     enum dtype dtype;
     enum series_clock clock;
-    uint8_t rank;                     /* 0 = a scalar */
-    uint32_t dims[STORE_RANK_MAX];    /* the first `rank` of them, each at least 1; the others 0 */
+    uint8_t rank;                  /* 0 = a scalar */
+    uint32_t dims[STORE_RANK_MAX]; /* the first `rank` of them, each at least 1; the others 0 */
 };
 
 /* Bytes of one sample, or 0 when that overflows, a dim is 0 or the rank is above 4. */

@@ -1,5 +1,6 @@
-/* status_file.h - STORE/status.npy: the daemon's counters, <i8 (STATUS_WORDS,), mapped, for any tool to read live. Each word has one
- * meaning for ever; a new one is added at the end. docs/format.md names them: status_word_name() is that list. */
+/* status_file.h - STORE/status.npy: the daemon's counters, <i8 (STATUS_WORDS,), mapped, for any
+ * tool to read live. Each word has one meaning for ever; a new one is added at the end.
+ * docs/format.md names them: status_word_name() is that list. */
 #ifndef INGEST_STATUS_FILE_H
 #define INGEST_STATUS_FILE_H
 
@@ -12,51 +13,58 @@
 
 enum status_word {
     STATUS_MAGIC = 0,
-    STATUS_VERSION,                /* 1 */
+    STATUS_VERSION, /* 1 */
     STATUS_PID,
-    STATUS_STARTED_NS,             /* real time */
-    STATUS_HEARTBEAT_NS,           /* real time; once a second while the main loop turns */
-    STATUS_STATE,                  /* enum status_state */
+    STATUS_STARTED_NS,   /* real time */
+    STATUS_HEARTBEAT_NS, /* real time; once a second while the main loop turns */
+    STATUS_STATE,        /* enum status_state */
     STATUS_FLUSH_INTERVAL_NS,
-    STATUS_FLUSH_LAST_NS,          /* real time of the last tick that ended well, also with nothing to do */
-    STATUS_FLUSH_DURATION_NS,      /* of that tick */
+    STATUS_FLUSH_LAST_NS, /* real time of the last tick that ended well, also with nothing to do */
+    STATUS_FLUSH_DURATION_NS, /* of that tick */
     STATUS_FLUSH_DURATION_MAX_NS,
     STATUS_FLUSH_TICKS,
     STATUS_FLUSH_BYTES,
-    STATUS_FRAMES,                 /* received, all endpoints */
-    STATUS_BYTES,                  /* in them */
-    STATUS_BATCHES,                /* decoded batches, line protocol included */
-    STATUS_BLOCKS,                 /* applied */
-    STATUS_SAMPLES,                /* appended */
-    STATUS_DUPLICATES,             /* batches or blocks that were already there */
-    STATUS_LATE,                   /* samples dropped as late */
-    STATUS_CLAMPED,                /* samples kept with another stamp */
-    STATUS_STRINGS_SKIPPED,        /* line protocol string fields */
+    STATUS_FRAMES,          /* received, all endpoints */
+    STATUS_BYTES,           /* in them */
+    STATUS_BATCHES,         /* decoded batches, line protocol included */
+    STATUS_BLOCKS,          /* applied */
+    STATUS_SAMPLES,         /* appended */
+    STATUS_DUPLICATES,      /* batches or blocks that were already there */
+    STATUS_LATE,            /* samples dropped as late */
+    STATUS_CLAMPED,         /* samples kept with another stamp */
+    STATUS_STRINGS_SKIPPED, /* line protocol string fields */
     STATUS_REPLIES,
-    STATUS_REPLIES_DROPPED,        /* the peer was gone or did not read */
-    STATUS_GAPS,                   /* batches dropped behind a gap */
-    STATUS_SESSIONS,               /* in the table now */
+    STATUS_REPLIES_DROPPED, /* the peer was gone or did not read */
+    STATUS_GAPS,            /* batches dropped behind a gap */
+    STATUS_SESSIONS,        /* in the table now */
     STATUS_SERIES,
     STATUS_SERIES_MAPPED,
     STATUS_SERIES_BROKEN,
     STATUS_RESERVED_BYTES,
     STATUS_BUDGET_BYTES,
     STATUS_FREE_BYTES,
-    STATUS_NEWEST_NS,              /* newest stamp in the store; INT64_MIN = none */
+    STATUS_NEWEST_NS, /* newest stamp in the store; INT64_MIN = none */
     /* Refusals by code of the reply: word STATUS_REFUSED + code, codes 0 to 31 (0 stays 0). */
     STATUS_REFUSED = 64,
     STATUS_REFUSED_END = 96
 };
 
-enum status_state { STATUS_STOPPED = 0, STATUS_STARTING = 1, STATUS_RUNNING = 2, STATUS_STOPPING = 3 };
+enum status_state {
+    STATUS_STOPPED = 0,
+    STATUS_STARTING = 1,
+    STATUS_RUNNING = 2,
+    STATUS_STOPPING = 3
+};
 
 /* "pid", "started_ns", ...; NULL for a word without a name. */
 const char *status_word_name(unsigned word);
 
 struct status_file;
 
-/* Creates or reopens the file and maps it for writing; counters begin at 0, the header's words are set. */
-int status_file_create(const char *store_path, struct status_file **ret_status, struct error_text *error);
+/* Creates or reopens the file and maps it for writing; counters begin at 0, the header's words are
+ * set. */
+int status_file_create(const char *store_path, struct status_file **ret_status,
+                       struct error_text *error);
 void status_file_close(struct status_file *status); /* NULL is allowed */
 
 /* One writer: a plain load and a relaxed store. */
@@ -64,7 +72,9 @@ void status_set(struct status_file *status, unsigned word, int64_t value);
 void status_add(struct status_file *status, unsigned word, int64_t value);
 int64_t status_get(const struct status_file *status, unsigned word);
 
-/* For readers: copies all words through a mapping. -ENOENT; -EBADMSG: not a status file of a version we know. */
-int status_file_read(const char *store_path, int64_t ret_words[STATUS_WORDS], struct error_text *error);
+/* For readers: copies all words through a mapping. -ENOENT; -EBADMSG: not a status file of a
+ * version we know. */
+int status_file_read(const char *store_path, int64_t ret_words[STATUS_WORDS],
+                     struct error_text *error);
 
 #endif

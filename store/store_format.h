@@ -1,4 +1,5 @@
-/* store_format.h - what is on disk, format version 1. Mirrors docs/format.md: change both. No functions here.
+/* store_format.h - what is on disk, format version 1. Mirrors docs/format.md: change both. No
+ * functions here.
  *
  *   STORE/LOCK  STORE/status.npy  STORE/series/<name>/{head,values,times|runs}.npy  meta.ini
  *
@@ -15,9 +16,9 @@
 #define STORE_NAME_BYTES_MAX 255
 #define STORE_SEGMENTS_MAX   16
 
-#define STORE_LOCK_FILE   "LOCK"
-#define STORE_STATUS_FILE "status.npy"
-#define STORE_SERIES_DIR  "series"
+#define STORE_LOCK_FILE    "LOCK"
+#define STORE_STATUS_FILE  "status.npy"
+#define STORE_SERIES_DIR   "series"
 #define SERIES_HEAD_FILE   "head.npy"
 #define SERIES_VALUES_FILE "values.npy"
 #define SERIES_TIMES_FILE  "times.npy"
@@ -36,25 +37,27 @@ enum head_word {
     HEAD_MAGIC = 0,
     HEAD_VERSION = 1,
     HEAD_INCOMPATIBLE = 2, /* a reader that does not know a flag here refuses the series */
-    HEAD_COMPATIBLE = 3,   /* a reader may ignore flags here; a writer refuses those it does not know */
-    HEAD_ID = 4,           /* never reused */
-    HEAD_CAPACITY = 5,     /* rows of a ring; 0 = grow */
+    HEAD_COMPATIBLE =
+        3,             /* a reader may ignore flags here; a writer refuses those it does not know */
+    HEAD_ID = 4,       /* never reused */
+    HEAD_CAPACITY = 5, /* rows of a ring; 0 = grow */
     HEAD_SAMPLE_BYTES = 6,
-    HEAD_DTYPE = 7,        /* two ASCII bytes, the first one lowest */
+    HEAD_DTYPE = 7, /* two ASCII bytes, the first one lowest */
     HEAD_RANK = 8,
-    HEAD_DIMS = 9,         /* four words */
-    HEAD_CLOCK = 13,       /* enum series_clock */
+    HEAD_DIMS = 9,   /* four words */
+    HEAD_CLOCK = 13, /* enum series_clock */
     HEAD_CREATED_NS = 14,
     /* The writer's, changed with every append. */
-    HEAD_COUNT = 16,       /* samples ever appended; published with release */
-    HEAD_FRONTIER = 17,    /* count after the append under way; set before a copy begins; never lowered */
-    HEAD_ROWS = 18,        /* rows now in the shape of values.npy */
+    HEAD_COUNT = 16, /* samples ever appended; published with release */
+    HEAD_FRONTIER =
+        17,         /* count after the append under way; set before a copy begins; never lowered */
+    HEAD_ROWS = 18, /* rows now in the shape of values.npy */
     HEAD_RUNS_COUNT = 19,
     HEAD_LAST_TIME_NS = 20,
     HEAD_LAST_UPDATE_NS = 21,
     /* The flusher's, on a cache line of its own. */
     HEAD_DURABLE = 32,
-    HEAD_EPOCH = 43,       /* changes with every writer that opens the series */
+    HEAD_EPOCH = 43, /* changes with every writer that opens the series */
     /* Sixteen sessions of four words. */
     HEAD_SESSIONS = 64
 };
@@ -64,8 +67,9 @@ enum head_word {
 enum head_session_word {
     HEAD_SESSION_ID = 0,       /* 0 = free */
     HEAD_SESSION_SEQUENCE = 1, /* of the last batch of that session which this series took */
-    HEAD_SESSION_COUNT = 2,    /* the series' count after that batch: until it is reached the entry does not hold */
-    HEAD_SESSION_BEFORE = 3    /* the sequence before it, which holds if this one does not */
+    HEAD_SESSION_COUNT =
+        2, /* the series' count after that batch: until it is reached the entry does not hold */
+    HEAD_SESSION_BEFORE = 3 /* the sequence before it, which holds if this one does not */
 };
 
 /* runs.npy: <i8 (runs capacity, 3), a ring of its own. */

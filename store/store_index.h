@@ -9,24 +9,24 @@
 struct series;
 
 struct store_index_slot {
-  uint64_t hash; /* 0 = free */
-  struct series *series;
+    uint64_t hash; /* 0 = free */
+    struct series *series;
 };
 
 struct store_index {
-  struct store_index_slot *slots;
-  size_t mask; /* slots - 1; slots are a power of two */
-  size_t count;
-  uint64_t seed; /* names come from the network: which ones collide must not be
-                    known to them */
+    struct store_index_slot *slots;
+    size_t mask; /* slots - 1; slots are a power of two */
+    size_t count;
+    uint64_t seed; /* names come from the network: which ones collide must not be
+                      known to them */
 };
 
 int store_index_init(struct store_index *index); /* -ENOMEM */
 void store_index_free(struct store_index *index);
 
 /* NULL when there is none. */
-struct series *store_index_find(const struct store_index *index,
-                                const char *name, size_t name_bytes);
+struct series *store_index_find(const struct store_index *index, const char *name,
+                                size_t name_bytes);
 
 /* The name is not there yet. -ENOMEM. */
 int store_index_insert(struct store_index *index, struct series *series);
