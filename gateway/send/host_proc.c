@@ -1,5 +1,6 @@
 #include "host_proc.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,9 @@ bool host_proc_cpu(const char *line, unsigned *ret_core, uint64_t *ret_busy, uin
     enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
     uint64_t ticks[FIELDS] = {0};
     unsigned core;
+    /* "cpu  1 2 3" is all cores together. */
+    if (strncmp(line, "cpu", 3) != 0 || !isdigit((unsigned char)line[3]))
+        return false;
     int fields = sscanf(line,
                         "cpu%u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
                         " %" SCNu64 " %" SCNu64,
