@@ -1,5 +1,7 @@
 #include "columns.h"
 
+#include "series_rows_internal.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +20,9 @@ static int survey(const struct query_options *options, const struct series_selec
         struct reader *reader;
         int error = reader_open(options->store, selection->names[i], &reader, &text);
         if (error < 0)
-            return query_error(query_exit_code(error), "%s", text.text);
+            return query_series_error(options->store, selection->names[i], error, &text);
         const struct reader_info *info = reader_info(reader);
+        int code = series_check_elements(options, info);
         if (info->type.rank == 0) {
             columns->has_scalar = true;
         } else if (info->elements > most) {
@@ -27,6 +30,8 @@ static int survey(const struct query_options *options, const struct series_selec
             widest = selection->names[i];
         }
         reader_close(reader);
+        if (code != 0)
+            return code;
     }
     if (most > 0 && options->elements_count > 0)
         most = options->elements_count;

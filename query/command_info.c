@@ -15,13 +15,14 @@ struct info_writer {
     const struct query_options *options;
     struct sink *sink;
     bool json;
-    bool any; /* something stands in the object already */
+    bool any; /* something stands in the object, or above it, already */
 };
 
 static void write_key(struct info_writer *writer, const char *key)
 {
     if (!writer->json) {
         sink_print(writer->sink, "%-14s", key);
+        writer->any = true;
         return;
     }
     sink_print(writer->sink, "%s", writer->any ? "," : "{");
@@ -167,6 +168,8 @@ static int write_info(struct info_writer *writer, const char *name)
         return code;
     const struct reader_snapshot *snapshot = &facts.snapshot;
     snprintf(folder, sizeof folder, "%s/" STORE_SERIES_DIR "/%s", writer->options->store, name);
+    if (writer->any && !writer->json)
+        sink_print(writer->sink, "\n");
     writer->any = false;
     write_identity(writer, &facts, folder);
     write_number(writer, "count", snapshot->count);
@@ -197,12 +200,16 @@ int command_info(const struct query_options *options)
     int code = series_select(options, &selection);
     if (code == 0)
         code = sink_open(options->output_path, false, &writer.sink);
+    /* A damaged series does not hide the others. */
+    int worst = 0;
     for (size_t i = 0; i < selection.count && code == 0 && !sink_failed(writer.sink); i++) {
-        if (i > 0 && !writer.json)
-            sink_print(writer.sink, "\n");
-        code = write_info(&writer, selection.names[i]);
+        int written = write_info(&writer, selection.names[i]);
+        if (worst == 0)
+            worst = written;
     }
     int closed = sink_close(writer.sink, code == 0);
     series_selection_free(&selection);
-    return code != 0 ? code : closed;
+    if (code == 0)
+        code = closed;
+    return code != 0 ? code : worst;
 }

@@ -196,8 +196,8 @@ static int convert_own(enum query_command command, const char *const values[OPTI
         uint64_t size;
         if (value == NULL)
             continue;
-        if (!units_parse_u64(value, 10000, &size) || size == 0)
-            return wrong(sizes[i], value, "a number from 1 to 10000");
+        if (!units_parse_u64(value, 20000, &size) || size == 0)
+            return wrong(sizes[i], value, "a number from 1 to 20000");
         *(i == 0 ? &options->width : &options->height) = (unsigned)size;
     }
     if (command == COMMAND_PLOT && values[OPTION_ROLLING] == NULL) {
@@ -212,6 +212,7 @@ static int convert_own(enum query_command command, const char *const values[OPTI
     if (lines != NULL && !units_parse_u64(lines, UINT64_MAX, &options->lines))
         return wrong(OPTION_LINES, lines, "a number of rows");
     options->follow = values[OPTION_FOLLOW] != NULL;
+    options->ascii = values[OPTION_ASCII] != NULL;
     options->has_max_age = age != NULL;
     if (age != NULL && (!units_parse_duration_ns(age, &options->max_age_ns)))
         return wrong(OPTION_MAX_AGE, age, "a span of time (5m)");

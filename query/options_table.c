@@ -31,17 +31,21 @@ const struct option_rule option_rules[OPTION_COUNT] = {
     [OPTION_ROLLING] = {"rolling", 0, "N|D", BIT(COMMAND_PLOT),
                         "plot --stat over a rolling window of rows (200) or a span (10s)"},
     [OPTION_WIDTH] = {"width", 0, "N", BIT(COMMAND_PLOT),
-                      "characters across (default: the terminal's)"},
-    [OPTION_HEIGHT] = {"height", 0, "N", BIT(COMMAND_PLOT), "lines (default: the terminal's)"},
+                      "characters across (default: the terminal's); SVG: pixels (960)"},
+    [OPTION_HEIGHT] = {"height", 0, "N", BIT(COMMAND_PLOT),
+                       "lines (default: the terminal's, at most 24); SVG: pixels (400)"},
+    [OPTION_ASCII] = {"ascii", 0, NULL, BIT(COMMAND_PLOT),
+                      "draw with ASCII only (default where the locale is not UTF-8)"},
     [OPTION_LINES] = {"lines", 'n', "N", BIT(COMMAND_TAIL), "rows (default 10)"},
     [OPTION_FOLLOW] = {"follow", 'f', NULL, BIT(COMMAND_TAIL),
                        "go on with samples as they arrive, until interrupted"},
     [OPTION_MAX_AGE] = {"max-age", 0, "D", BIT(COMMAND_STATUS),
-                        "series that match GLOB must have a sample as young as this"},
-    [OPTION_FORMAT] = {"format", 0, "F", TABULAR, "table (default), csv, json or npy"},
+                        "series that match GLOB must have been written to within D"},
+    [OPTION_FORMAT] = {"format", 0, "F", TABULAR | BIT(COMMAND_VERIFY) | BIT(COMMAND_STATUS),
+                       "table (default), csv, json or npy"},
     [OPTION_TIME] = {"time", 0, "iso|ns", TABULAR,
                      "times as UTC text (default) or nanoseconds (json: default)"},
-    [OPTION_OUTPUT] = {"output", 'o', "FILE", TABULAR | BIT(COMMAND_PLOT),
+    [OPTION_OUTPUT] = {"output", 'o', "FILE", ALL,
                        "write there; the file appears when it is complete"},
     [OPTION_TIMES] = {"times", 0, "FILE.npy", WINDOWED | BIT(COMMAND_DUMP),
                       "with --format npy: the rows' times as int64 nanoseconds"},
@@ -84,11 +88,22 @@ const struct command_rule command_rules[COMMAND_COUNT] = {
          command_dump, ALL_FORMATS},
     [COMMAND_TAIL] = {"tail", "S... [-n N] [--follow]", "the newest samples", "", command_tail,
                       TEXT_FORMATS},
-    [COMMAND_PLOT] = {"plot", "S...", "a plot in the terminal, or -o FILE.svg", "", command_plot,
-                      0},
-    [COMMAND_VERIFY] = {"verify", "[S...]", "look for damage in files", "", command_verify, 0},
+    [COMMAND_PLOT] =
+        {"plot", "S...", "a plot in the terminal, or -o FILE.svg",
+         "One line for each series, element and statistic, at most 8. Every column of the picture\n"
+         "shows the smallest and the largest value in it, so no spike is lost. Missing values, NaN\n"
+         "and infinities leave gaps.\n",
+         command_plot, 0},
+    [COMMAND_VERIFY] =
+        {"verify", "[S...]", "damage in files",
+         "Looks at every header, head, length, time and run of the series, or of the whole store.\n"
+         "One line a finding: the file and what is wrong (csv, json: file, finding). Exit 0: sound;\n"
+         "1: damage.\n",
+         command_verify, TEXT_FORMATS},
     [COMMAND_STATUS] =
         {"status", "[--max-age D GLOB]", "health of the daemon",
-         "Exit 0: healthy; 1: not running, the flusher is stuck, damage, or series too old.\n",
-         command_status, 0},
+         "Exit 0: healthy; 1: not running, the flusher is stuck, damage, or with --max-age series\n"
+         "that nothing was written to for longer than D. csv, json: name, value; the names of the\n"
+         "counters are those of status.npy.\n",
+         command_status, TEXT_FORMATS},
 };

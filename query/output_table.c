@@ -141,8 +141,9 @@ static void table_flush(struct output *output)
 static int table_end(struct output *output, bool good)
 {
     struct table *table = output->state;
-    (void)good;
-    table_flush(output);
+    /* A failure before the first row shows no header. */
+    if (good || table->held_rows > 0)
+        table_flush(output);
     free(table->widths);
     free(table->held);
     free(table);

@@ -61,7 +61,8 @@ struct query_options {
     bool follow;
     bool has_max_age; /* status */
     int64_t max_age_ns;
-    unsigned width, height; /* plot, in characters; 0 = the terminal's */
+    unsigned width, height; /* plot, in characters, SVG: pixels; 0 = the default */
+    bool ascii;             /* plot */
 };
 
 /* The commands; each returns the program's exit code and has told on stderr what went wrong. */
@@ -79,6 +80,12 @@ int command_status(const struct query_options *options);
 /* "ingest-query: ", the message and a line feed on stderr; a running progress meter is ended first.
  * Returns `code`, so that `return query_error(EX_USAGE, ...)` reads well. */
 __attribute__((format(printf, 2, 3))) int query_error(int code, const char *format, ...);
+
+/* Tells why a series could not be opened or read; `text` (may be NULL or empty) is what store/
+ * said. Returns the exit code. */
+struct error_text;
+int query_series_error(const char *store, const char *name, int error,
+                       const struct error_text *text);
 
 /* The exit code for a negative errno of store/. */
 int query_exit_code(int error);

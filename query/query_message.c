@@ -1,5 +1,7 @@
+#include "error_text.h"
 #include "progress.h"
 #include "query.h"
+#include "store_format.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -37,6 +39,25 @@ int query_exit_code(int error)
     default:
         return QUERY_FAILED;
     }
+}
+
+int query_series_error(const char *store, const char *name, int error,
+                       const struct error_text *text)
+{
+    int code = query_exit_code(error);
+    char path[4096];
+    if (error == -ENOENT) {
+        snprintf(path, sizeof path, "%s/" STORE_SERIES_DIR, store);
+        if (access(path, F_OK) != 0)
+            return query_error(code, "%s is no store: it has no folder \"" STORE_SERIES_DIR "\"",
+                               store);
+        return query_error(code, "no series \"%s\" in %s", name, store);
+    }
+    if (text != NULL && text->text[0] != '\0')
+        return query_error(code, "%s", text->text);
+    if (error == -EFAULT || error == -ENODATA)
+        return query_error(code, "%s: a file is shorter than its header says", name);
+    return query_error(code, "%s: %s", name, strerror(-error));
 }
 
 bool query_may_colour(int fd)

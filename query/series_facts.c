@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #define TRIES 50
@@ -43,9 +42,7 @@ int series_facts_open(const char *store, const char *name, struct series_facts *
         }
         reader_close(facts.reader);
         if (error != -ESTALE || tries == TRIES) {
-            if (text.text[0] != '\0')
-                return query_error(query_exit_code(error), "%s", text.text);
-            return query_error(query_exit_code(error), "%s: %s", name, strerror(-error));
+            return query_series_error(store, name, error, &text);
         }
         nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
     }

@@ -14,12 +14,7 @@
 
 static int tell(const struct series_rows *rows, int error, const struct error_text *text)
 {
-    int code = query_exit_code(error);
-    if (text != NULL && text->text[0] != '\0')
-        return query_error(code, "%s", text->text);
-    if (error == -EFAULT || error == -ENODATA)
-        return query_error(code, "%s: a file is shorter than its header says", rows->name);
-    return query_error(code, "%s: %s", rows->name, strerror(-error));
+    return query_series_error(rows->options->store, rows->name, error, text);
 }
 
 int series_rows_attach(struct series_rows *rows)
@@ -40,18 +35,26 @@ int series_rows_attach(struct series_rows *rows)
     }
 }
 
+int series_check_elements(const struct query_options *options, const struct reader_info *info)
+{
+    for (size_t i = 0; i < options->elements_count; i++) {
+        if (options->elements[i] >= info->elements)
+            return query_error(EX_USAGE,
+                               "--element %" PRIu64 ": a sample of %s has %" PRIu64 " (from 0 on)",
+                               options->elements[i], info->name, info->elements);
+    }
+    return 0;
+}
+
 static int choose_elements(struct series_rows *rows)
 {
     const struct query_options *options = rows->options;
     const struct reader_info *info = reader_info(rows->reader);
     rows->elements_count = (size_t)info->elements;
     if (options->elements_count > 0) {
-        for (size_t i = 0; i < options->elements_count; i++) {
-            if (options->elements[i] >= info->elements)
-                return query_error(
-                    EX_USAGE, "--element %" PRIu64 ": a sample of %s has %" PRIu64 " (from 0 on)",
-                    options->elements[i], rows->name, info->elements);
-        }
+        int code = series_check_elements(options, info);
+        if (code != 0)
+            return code;
         rows->elements = options->elements;
         rows->elements_count = options->elements_count;
     }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 /* Opens the series anew, quietly: it may be on its way. */
 static int attach_again(struct series_rows *rows)
@@ -18,7 +17,7 @@ static int attach_again(struct series_rows *rows)
     rows->reader = NULL;
     if (error == -ENOENT || error == -ESTALE)
         return -EAGAIN;
-    query_error(0, "%s: %s", rows->name, text.text[0] != '\0' ? text.text : strerror(-error));
+    (void)query_series_error(rows->options->store, rows->name, error, &text);
     return error;
 }
 
@@ -55,7 +54,7 @@ int series_rows_advance(struct series_rows *rows)
             }
         }
     } else if (error < 0) {
-        return query_error(query_exit_code(error), "%s: %s", rows->name, strerror(-error));
+        return query_series_error(rows->options->store, rows->name, error, NULL);
     }
     /* After a power cut a series may end earlier than what was shown of it. */
     if (next > rows->snapshot.count) {

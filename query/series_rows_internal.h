@@ -26,6 +26,10 @@ struct series_rows {
  * its message printed. */
 int series_rows_attach(struct series_rows *rows);
 
+/* EX_USAGE with its message when the samples do not have the elements that were asked for, else 0.
+ */
+int series_check_elements(const struct query_options *options, const struct reader_info *info);
+
 /* Tells on stderr what was lost since it was last asked. */
 void series_rows_report_lost(struct series_rows *rows);
 

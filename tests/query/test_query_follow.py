@@ -1,0 +1,149 @@
+"""tail --follow beside a live writer, and readers of rings that are overwritten under them."""
+
+import csv
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+import numpy as np
+from query_store import SANITIZED, T0, Store, program
+
+PATIENCE_S = 60 if SANITIZED else 20
+
+
+class Follower:
+    """A running `tail --follow`; its lines as they come."""
+
+    def __init__(self, store, *arguments):
+        command = [program("ingest-query"), "tail", "--follow", "--format", "csv", "--time", "ns", "--store", store.path]
+        self.run = subprocess.Popen(command + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines, self.errors = queue.Queue(), queue.Queue()
+        self.threads = [threading.Thread(target=self.read, args=pair)
+                        for pair in ((self.run.stdout, self.lines), (self.run.stderr, self.errors))]
+        for thread in self.threads:
+            thread.start()
+
+    @staticmethod
+    def read(stream, lines):
+        for line in stream:
+            lines.put(line.rstrip("\n"))
+        stream.close()
+
+    def take(self, count):
+        return [next(csv.reader([self.lines.get(timeout=PATIENCE_S)])) for _ in range(count)]
+
+    def stop(self, number=signal.SIGINT):
+        self.run.send_signal(number)
+        code = self.run.wait(PATIENCE_S)
+        for thread in self.threads:
+            thread.join()
+        return code
+
+
+class Follow(unittest.TestCase):
+    def setUp(self):
+        self.store = Store()
+        self.followers = []
+
+    def tearDown(self):
+        for follower in self.followers:
+            if follower.run.poll() is None:
+                follower.stop(signal.SIGKILL)
+        self.store.close()
+
+    def follow(self, *arguments):
+        self.followers.append(Follower(self.store, *arguments))
+        return self.followers[-1]
+
+    def test_samples_as_they_arrive(self):
+        self.store.add("a", np.arange(5.0), T0 + np.arange(5))
+        follower = self.follow("a", "-n", "2")
+        self.assertEqual(follower.take(3), [["time", "value"], [str(T0 + 3), "3"], [str(T0 + 4), "4"]])
+        for i in range(5, 400, 50):  # a growing series: its files are extended under the reader
+            begin = time.monotonic()
+            self.store.append("a", np.arange(i, i + 50.0), T0 + np.arange(i, i + 50))
+            self.assertEqual(follower.take(50), [[str(T0 + k), str(k)] for k in range(i, i + 50)])
+            self.assertLess(time.monotonic() - begin, PATIENCE_S / 4)
+        self.assertEqual(follower.stop(), 0)
+        self.assertTrue(follower.errors.empty() and follower.lines.empty())
+
+    def test_a_series_without_samples(self):
+        self.store.create("e", "i4", clock="regular", capacity=100, period_ps=10**9)
+        follower = self.follow("e")
+        self.assertEqual(follower.take(1), [["time", "value"]])
+        self.store.append_regular("e", np.arange(3, dtype="i4"), T0, 10**9)
+        self.assertEqual(follower.take(3), [[str(T0 + k * 10**6), str(k)] for k in range(3)])
+        self.assertEqual(follower.stop(signal.SIGTERM), 0)
+
+    def test_several_series(self):
+        for name in "ab":
+            self.store.add(name, np.arange(1.0), [T0])
+        follower = self.follow("?")
+        self.assertEqual(follower.take(3), [["series", "time", "value"], ["a", str(T0), "0"], ["b", str(T0), "0"]])
+        self.store.append("b", np.array([7.0]), [T0 + 1])
+        self.assertEqual(follower.take(1), [["b", str(T0 + 1), "7"]])
+        self.assertEqual(follower.stop(), 0)
+
+    def test_a_lapped_ring_says_how_many_were_missed(self):
+        self.store.add("r", np.arange(10.0), T0 + np.arange(10), capacity=100)
+        follower = self.follow("r", "-n", "0")
+        follower.take(1)
+        os.kill(follower.run.pid, signal.SIGSTOP)
+        for i in range(10, 510, 50):
+            self.store.append("r", np.arange(i, i + 50.0), T0 + np.arange(i, i + 50))
+        os.kill(follower.run.pid, signal.SIGCONT)
+        rows = follower.take(100)
+        self.assertEqual([float(row[1]) for row in rows], list(range(410, 510)))
+        self.assertIn("400 rows were overwritten", follower.errors.get(timeout=PATIENCE_S))
+        self.assertEqual(follower.stop(), 0)
+
+    def test_a_new_writer(self):
+        self.store.add("a", np.arange(5.0), T0 + np.arange(5))
+        follower = self.follow("a", "-n", "1")
+        follower.take(2)
+        self.store.stop()
+        self.store.start()  # changes the epoch with the first append
+        self.store.append("a", np.array([5.0]), [T0 + 5])
+        self.assertEqual(follower.take(1), [[str(T0 + 5), "5"]])
+        self.store.tell("delete a")
+        self.store.add("a", np.arange(2.0), T0 + np.arange(2))
+        self.assertEqual(follower.take(2), [[str(T0), "0"], [str(T0 + 1), "1"]])
+        self.assertIn("made anew", follower.errors.get(timeout=PATIENCE_S))
+        self.assertEqual(follower.stop(), 0)
+
+    def test_nothing_false_from_a_ring_that_is_overwritten(self):
+        """Every row that is kept is right while a writer laps the ring; what is lost is counted."""
+        self.store.create("r", "i8", clock="explicit", capacity=4000)
+        stop = threading.Event()
+
+        def write():
+            at = 0
+            while not stop.is_set():
+                numbers = np.arange(at, at + 500)
+                self.store.append("r", numbers, T0 + numbers * 10)
+                at += 500
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            for _ in range(30):
+                run = subprocess.run([program("ingest-query"), "dump", "r", "--format", "csv", "--time", "ns", "--store",
+                                      self.store.path], capture_output=True, text=True, timeout=PATIENCE_S)
+                self.assertEqual(run.returncode, 0, run.stderr)
+                rows = list(csv.reader(run.stdout.splitlines()))[1:]
+                numbers = np.array([int(row[1]) for row in rows])
+                self.assertEqual([int(row[0]) for row in rows], (T0 + numbers * 10).tolist())
+                self.assertTrue((np.diff(numbers) >= 1).all())
+                for line in run.stderr.splitlines():
+                    self.assertIn("rows were overwritten", line)
+        finally:
+            stop.set()
+            writer.join()
+
+
+if __name__ == "__main__":
+    unittest.main()
