@@ -11,8 +11,10 @@
 #define ALLOCATE_BYTES_MAX (UINT64_C(4) << 20)
 /* Pages are faulted in some blocks ahead; no more than this, since a page made
  * ready is a page to be written out. */
-#define READY_BLOCKS    4
-#define READY_BYTES_MAX (UINT64_C(1) << 20)
+#define READY_BLOCKS    16
+#define READY_BYTES_MAX (UINT64_C(512) << 10)
+/* From here on fresh blocks are filled by writing. */
+#define FILL_BYTES_MIN (UINT64_C(64) << 10)
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -184,10 +186,28 @@ static int populate(const struct column *column, struct column_place place, uint
     return is_cut ? -EBADMSG : -ENOSPC;
 }
 
+/* Zeros the slots [from, end), which were never written to. One write makes large pages in the
+ * cache at once, where faulting in fresh blocks takes them one small page at a time: measured on
+ * ext4, 0.3 s a GB against 1.9. Only for much at once: whatever is dirtied later in a large page is
+ * written out whole. */
+static int fill(const struct column *column, struct column_place place, uint64_t from, uint64_t end)
+{
+    int fd = fs_open_write_at(place.folder, place.path);
+    if (fd < 0)
+        return fd;
+    int result = fs_write_zeros_at(fd, (end - from) * column->row_bytes,
+                                   column_file_bytes(from, column->row_bytes));
+    fs_close(fd);
+    return result;
+}
+
+/* `is_fresh`: no row was ever published in the slots [from, end). */
 static int make_slots_ready(struct column *column, struct column_place place, uint64_t from,
-                            uint64_t end)
+                            uint64_t end, bool is_fresh)
 {
     int result = allocate(column, place, end);
+    if (result == 0 && is_fresh && (end - from) * column->row_bytes >= FILL_BYTES_MIN)
+        result = fill(column, place, from, end);
     return result < 0 ? result : populate(column, place, from, end);
 }
 
@@ -213,17 +233,17 @@ int column_make_ready(struct column *column, struct column_place place, uint64_t
     uint64_t end = slot + (wanted - from);
     if (end <= column->row_count) {
         end = ready_until(column, end, rows);
-        int result = make_slots_ready(column, place, slot, end);
+        int result = make_slots_ready(column, place, slot, end, from < column->row_count);
         if (result == 0)
             column->ready = from + (end - slot);
         return result;
     }
     /* Across the seam. */
-    int result = make_slots_ready(column, place, slot, column->row_count);
+    int result = make_slots_ready(column, place, slot, column->row_count, from < column->row_count);
     if (result < 0)
         return result;
     end = ready_until(column, end - column->row_count, rows);
-    result = make_slots_ready(column, place, 0, end);
+    result = make_slots_ready(column, place, 0, end, false);
     if (result == 0)
         column->ready = from + (column->row_count - slot) + end;
     return result;

@@ -136,6 +136,19 @@ int fs_write_at(int fd, const void *bytes, size_t length_bytes, uint64_t offset)
     return 0;
 }
 
+int fs_write_zeros_at(int fd, uint64_t length_bytes, uint64_t offset)
+{
+    static const char zeros[256 << 10];
+    int result = 0;
+    while (length_bytes > 0 && result == 0) {
+        size_t piece_bytes = length_bytes < sizeof zeros ? (size_t)length_bytes : sizeof zeros;
+        result = fs_write_at(fd, zeros, piece_bytes, offset);
+        offset += piece_bytes;
+        length_bytes -= piece_bytes;
+    }
+    return result;
+}
+
 int fs_read_text_at(int folder, const char *path, char *buffer, size_t buffer_bytes)
 {
     int fd = fs_open_read_at(folder, path);
