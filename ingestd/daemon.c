@@ -106,6 +106,8 @@ static int daemon_open_store(struct daemon *daemon)
         log_error("%s", error.text);
         return EX_IOERR;
     }
+    status_set(daemon->status, STATUS_PID, getpid());
+    status_set(daemon->status, STATUS_STARTED_NS, clock_realtime_ns());
     status_set(daemon->status, STATUS_STATE, STATUS_STARTING);
     status_set(daemon->status, STATUS_FLUSH_INTERVAL_NS, daemon->current->flush_interval_ns);
 

@@ -48,7 +48,7 @@ const char *printable_copy(char *buffer, size_t buffer_bytes, const void *text, 
         if (harmless)
             memcpy(buffer + used, from + at, length);
         else
-            buffer[used] = '?';
+            buffer[used] = from[at] == '"' ? '\'' : '?';
         used += wanted;
         at += length > 0 ? length : 1;
     }

