@@ -99,12 +99,17 @@ void progress_update(uint64_t done)
     meter.on_screen = true;
 }
 
-void progress_end(void)
+void progress_hide(void)
 {
     if (meter.label != NULL && meter.on_screen) {
         fputs("\r\033[K", stderr);
         fflush(stderr);
     }
-    meter.label = NULL;
     meter.on_screen = false;
+}
+
+void progress_end(void)
+{
+    progress_hide();
+    meter.label = NULL;
 }

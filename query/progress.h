@@ -17,8 +17,11 @@ void progress_begin(const char *label, uint64_t total);
 /* Rows done until now, of the total. Cheap: call it once a chunk, not once a row. */
 void progress_update(uint64_t done);
 
-/* Erases the line. Call it before anything else is written to the terminal. Does nothing when no
- * meter runs. */
+/* Erases the line until the next update: for what is written to the terminal in between. */
+void progress_hide(void);
+
+/* Erases the line and ends the meter. Call it before anything else is written to the terminal. Does
+ * nothing when no meter runs. */
 void progress_end(void);
 
 /* The text of the line without control characters, after `elapsed_ns`; at most `columns`
