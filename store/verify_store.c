@@ -4,7 +4,6 @@
 
 #include "clock_ns.h"
 #include "file_system.h"
-
 #include "npy_header.h"
 #include "reader.h"
 #include "series_name.h"

@@ -15,3 +15,6 @@ target_link_libraries(raw_series PRIVATE ingest_flags PUBLIC ingest_store)
 ingest_test(test_reader SOURCES test_reader.c LIBS raw_series)
 ingest_test(test_sigbus SOURCES test_sigbus.c LIBS raw_series)
 ingest_test(test_reader_damage SOURCES test_reader_damage.c LIBS raw_series)
+
+# The writer and the reader against each other.
+ingest_test(test_two_processes SOURCES test_two_processes.c ring_race.c LIBS ingest_store TIMEOUT 300)
