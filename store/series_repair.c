@@ -66,7 +66,8 @@ static void repair_runs(struct series *series)
 void series_repair(struct series *series)
 {
     series->ring_rows = series->values_column.row_count;
-    series->slot = series->count % series->ring_rows;
+    /* A growing series does not wrap, also when it is just full. */
+    series->slot = series->capacity > 0 ? series->count % series->ring_rows : series->count;
     series->ready = series->count;
     series->values = series->values_column.rows;
     series->times = NULL;
