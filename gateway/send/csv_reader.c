@@ -13,20 +13,31 @@ void csv_reader_free(struct csv_reader *reader)
     *reader = (struct csv_reader){0};
 }
 
-/* The line break that ends the record: the first that is outside quotes. NULL: it is not there. */
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+/* The line break that ends the record: the first that is outside quotes. NULL: it is not there. A
+ * quote opens only where a field begins: within one it is a character as others. */
 static char *find_record_end(char *text, size_t length)
 {
     char *end = text + length;
     char *newline = memchr(text, '\n', length);
-    char *quote = memchr(text, '"', newline != NULL ? (size_t)(newline - text) : length);
-    if (quote == NULL)
+    if (memchr(text, '"', newline != NULL ? (size_t)(newline - text) : length) == NULL)
         return newline;
-    bool is_inside = false;
-    for (char *next = quote; next < end; next++) {
-        if (*next == '"')
-            is_inside = !is_inside;
-        else if (*next == '\n' && !is_inside)
+    bool is_inside = false, is_begin = true;
+    for (char *next = text; next < end; next++) {
+        if (*next == '"' && is_inside) {
+            is_inside = false;
+            is_begin = true; /* of what follows, should that be the second of two quotes */
+        } else if (*next == '"' && is_begin) {
+            is_inside = true;
+        } else if (*next == '\n' && !is_inside) {
             return next;
+        } else {
+            is_begin = *next == ',' || (is_begin && is_blank(*next));
+        }
     }
     return NULL;
 }
@@ -42,11 +53,6 @@ static struct csv_field *add_field(struct csv_reader *reader)
         reader->field_capacity = capacity;
     }
     return &reader->fields[reader->field_count++];
-}
-
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
 }
 
 /* A field without quotes: [begin, end) is terminated and stripped of blanks. */
@@ -125,14 +131,14 @@ static int split(struct csv_reader *reader, char *text, char *end, struct error_
 int csv_reader_next(struct csv_reader *reader, char *text, size_t length, bool is_end,
                     size_t *ret_used, struct error_text *error)
 {
-    char *newline = find_record_end(text, length);
+    char *begin = text;
+    if (reader->next_line == 0 && length >= 3 && memcmp(text, byte_order_mark, 3) == 0)
+        begin += 3;
+    char *newline = find_record_end(begin, (size_t)(text + length - begin));
     if (newline == NULL && (!is_end || length == 0))
         return 0;
     char *end = newline != NULL ? newline : text + length;
-    char *begin = text;
     reader->line = reader->next_line == 0 ? 1 : reader->next_line;
-    if (reader->next_line == 0 && length >= 3 && memcmp(text, byte_order_mark, 3) == 0)
-        begin += 3;
     reader->next_line = reader->line + 1;
     /* Line breaks within quotes count too; without a quote there are none. */
     for (char *next = begin; (next = memchr(next, '\n', (size_t)(end - next))) != NULL; next++)

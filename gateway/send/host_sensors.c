@@ -1,45 +1,20 @@
-#include "host_sensors.h"
+#include "host_sensors_internal.h"
 
-#include "clock_ns.h"
-#include "host_proc.h"
 #include "series_path.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_BYTES  ((size_t)256 * 1024)
-#define LINE_BYTES  512
-#define PATH_BYTES  512
-#define DEVICES_MAX 64 /* disks, networks and temperatures, each */
-#define SENSORS_MAX 4096
-
-/* How a sensor's value comes from what is read. */
-enum reading_kind {
-    READING_VALUE, /* as it is */
-    READING_RATE,  /* how fast a counter grows, a second */
-    READING_SHARE  /* percent of a second counter by which the first grew */
-};
-
-struct reading {
-    enum reading_kind kind;
-    char device[HOST_NAME_BYTES]; /* disk or network; a temperature's file is in `fd` */
-    int fd;
-    bool is_known; /* `counter` and `whole` hold the sample before */
-    bool is_fresh; /* read in this round */
-    double counter;
-    double whole;
-    double value;
-};
-
-/* Files that are read in each round; kept open. */
-enum host_file { FILE_STAT, FILE_MEMORY, FILE_LOAD, FILE_DISKS, FILE_NETWORK, FILE_COUNT };
+#define TEXT_BYTES      ((size_t)256 * 1024)
+#define HOST_LINE_BYTES 512
+#define PATH_BYTES      512
+#define DEVICES_MAX     64 /* disks, networks and temperatures, each */
+#define SENSORS_MAX     4096
 
 static const char *const file_paths[FILE_COUNT] = {
     [FILE_STAT] = "/proc/stat",       [FILE_MEMORY] = "/proc/meminfo",
@@ -47,27 +22,7 @@ static const char *const file_paths[FILE_COUNT] = {
     [FILE_NETWORK] = "/proc/net/dev",
 };
 
-/* Sensors of one kind stand together. */
-struct group {
-    size_t first, end;
-};
-
-struct host_sensors {
-    const char *root;
-    const char *prefix;
-    int files[FILE_COUNT];
-    char *text;
-    struct host_sensor *sensors;
-    struct reading *readings;
-    size_t count;
-    size_t capacity;
-    struct group cpu, memory, load, disks, networks, temperatures;
-    int64_t last_ns;
-    int64_t now_ns;
-};
-
-/* The content of an open file into sensors->text. */
-static const char *read_text(struct host_sensors *sensors, int fd)
+const char *host_sensors_read(struct host_sensors *sensors, int fd)
 {
     size_t used = 0;
     while (fd >= 0 && used < TEXT_BYTES - 1) {
@@ -92,7 +47,7 @@ static int open_below(const struct host_sensors *sensors, const char *path)
 }
 
 /* Adds a sensor; `parts` are the segments of its name, ended by NULL. */
-static int add(struct host_sensors *sensors, enum reading_kind kind, bool is_wide,
+static int add(struct host_sensors *sensors, enum host_reading_kind kind, bool is_wide,
                const char *device, int fd, const char *const *parts)
 {
     if (sensors->count == SENSORS_MAX)
@@ -103,16 +58,17 @@ static int add(struct host_sensors *sensors, enum reading_kind kind, bool is_wid
         if (names == NULL)
             return -ENOMEM;
         sensors->sensors = names;
-        struct reading *readings = realloc(sensors->readings, capacity * sizeof *sensors->readings);
+        struct host_reading *readings =
+            realloc(sensors->readings, capacity * sizeof *sensors->readings);
         if (readings == NULL)
             return -ENOMEM;
         sensors->readings = readings;
         sensors->capacity = capacity;
     }
     struct host_sensor *sensor = &sensors->sensors[sensors->count];
-    struct reading *reading = &sensors->readings[sensors->count];
+    struct host_reading *reading = &sensors->readings[sensors->count];
     *sensor = (struct host_sensor){.is_wide = is_wide};
-    *reading = (struct reading){.kind = kind, .fd = fd};
+    *reading = (struct host_reading){.kind = kind, .fd = fd};
     snprintf(reading->device, sizeof reading->device, "%s", device);
     snprintf(sensor->name, sizeof sensor->name, "%s", sensors->prefix);
     for (; *parts != NULL; parts++)
@@ -130,8 +86,8 @@ static int add(struct host_sensors *sensors, enum reading_kind kind, bool is_wid
 
 static int find_cpu(struct host_sensors *sensors)
 {
-    const char *text = read_text(sensors, sensors->files[FILE_STAT]);
-    char line[LINE_BYTES];
+    const char *text = host_sensors_read(sensors, sensors->files[FILE_STAT]);
+    char line[HOST_LINE_BYTES];
     int result = 0;
     while (result == 0 && host_proc_line(&text, line, sizeof line)) {
         unsigned core;
@@ -157,8 +113,8 @@ static bool is_disk(const struct host_sensors *sensors, const char *name)
 
 static int find_disks(struct host_sensors *sensors)
 {
-    const char *text = read_text(sensors, sensors->files[FILE_DISKS]);
-    char line[LINE_BYTES], name[HOST_NAME_BYTES];
+    const char *text = host_sensors_read(sensors, sensors->files[FILE_DISKS]);
+    char line[HOST_LINE_BYTES], name[HOST_NAME_BYTES];
     int result = 0;
     for (unsigned found = 0;
          result == 0 && found < DEVICES_MAX && host_proc_line(&text, line, sizeof line);) {
@@ -175,8 +131,8 @@ static int find_disks(struct host_sensors *sensors)
 
 static int find_networks(struct host_sensors *sensors)
 {
-    const char *text = read_text(sensors, sensors->files[FILE_NETWORK]);
-    char line[LINE_BYTES], name[HOST_NAME_BYTES];
+    const char *text = host_sensors_read(sensors, sensors->files[FILE_NETWORK]);
+    char line[HOST_LINE_BYTES], name[HOST_NAME_BYTES];
     int result = 0;
     for (unsigned found = 0;
          result == 0 && found < DEVICES_MAX && host_proc_line(&text, line, sizeof line);) {
@@ -202,7 +158,7 @@ static int find_temperatures(struct host_sensors *sensors)
             break;
         snprintf(path, sizeof path, "/sys/class/thermal/thermal_zone%u/type", zone);
         int type_fd = open_below(sensors, path);
-        snprintf(type, sizeof type, "%.*s", (int)strcspn(read_text(sensors, type_fd), "\n"),
+        snprintf(type, sizeof type, "%.*s", (int)strcspn(host_sensors_read(sensors, type_fd), "\n"),
                  sensors->text);
         if (type_fd >= 0)
             close(type_fd);
@@ -215,7 +171,7 @@ static int find_temperatures(struct host_sensors *sensors)
     return result;
 }
 
-static int find(struct host_sensors *sensors, struct group *group,
+static int find(struct host_sensors *sensors, struct host_group *group,
                 int (*find_kind)(struct host_sensors *))
 {
     group->first = sensors->count;
@@ -293,146 +249,4 @@ size_t host_sensors_count(const struct host_sensors *sensors)
 const struct host_sensor *host_sensors_get(const struct host_sensors *sensors, size_t index)
 {
     return &sensors->sensors[index];
-}
-
-/* Takes what was read for a sensor, and makes its value of it and of the sample before. */
-static void take(struct host_sensors *sensors, size_t index, double counter, double whole)
-{
-    struct reading *reading = &sensors->readings[index];
-    double grown = counter - reading->counter;
-    switch (reading->kind) {
-    case READING_VALUE:
-        reading->value = counter;
-        break;
-    case READING_RATE: {
-        double seconds = (double)(sensors->now_ns - sensors->last_ns) / (double)NS_PER_S;
-        /* A counter that fell began anew. */
-        reading->value =
-            reading->is_known && grown >= 0 && seconds > 0 ? grown / seconds : (double)NAN;
-        break;
-    }
-    case READING_SHARE:
-        /* The kernel counts ticks of 10 ms: between two of them the last value stands. */
-        if (!reading->is_known)
-            reading->value = (double)NAN;
-        else if (whole > reading->whole && grown >= 0)
-            reading->value = fmin(100 * grown / (whole - reading->whole), 100);
-        else if (isnan(reading->value))
-            reading->value = 0;
-        break;
-    }
-    reading->counter = counter;
-    reading->whole = whole;
-    reading->is_known = true;
-    reading->is_fresh = true;
-}
-
-/* The first sensor of that device in the group, or `end`. The order hardly ever changes, so that
- * `*hint` is right. */
-static size_t find_device(const struct host_sensors *sensors, const struct group *group,
-                          const char *device, size_t *hint)
-{
-    for (size_t i = *hint; i < group->end; i++) {
-        if (strcmp(sensors->readings[i].device, device) == 0) {
-            *hint = i;
-            return i;
-        }
-    }
-    for (size_t i = group->first; i < *hint; i++)
-        if (strcmp(sensors->readings[i].device, device) == 0)
-            return i;
-    return group->end;
-}
-
-static void read_cpu(struct host_sensors *sensors)
-{
-    const char *text = read_text(sensors, sensors->files[FILE_STAT]);
-    char line[LINE_BYTES], number[16];
-    size_t hint = sensors->cpu.first;
-    while (host_proc_line(&text, line, sizeof line) && strncmp(line, "cpu", 3) == 0) {
-        unsigned core;
-        uint64_t busy, total;
-        if (!host_proc_cpu(line, &core, &busy, &total))
-            continue;
-        snprintf(number, sizeof number, "%u", core);
-        size_t i = find_device(sensors, &sensors->cpu, number, &hint);
-        if (i < sensors->cpu.end)
-            take(sensors, i, (double)busy, (double)total);
-    }
-}
-
-static void read_memory(struct host_sensors *sensors)
-{
-    const char *text = read_text(sensors, sensors->files[FILE_MEMORY]);
-    char line[LINE_BYTES], name[HOST_NAME_BYTES];
-    uint64_t bytes, total = 0;
-    while (host_proc_line(&text, line, sizeof line)) {
-        if (!host_proc_memory(line, name, &bytes))
-            continue;
-        if (strcmp(name, "MemTotal") == 0)
-            total = bytes;
-        if (strcmp(name, "MemAvailable") != 0 || sensors->memory.end < sensors->memory.first + 2)
-            continue;
-        take(sensors, sensors->memory.first, (double)bytes, 0);
-        take(sensors, sensors->memory.first + 1, total > bytes ? (double)(total - bytes) : 0, 0);
-        return;
-    }
-}
-
-static void read_load(struct host_sensors *sensors)
-{
-    double load;
-    if (sensors->load.end > sensors->load.first &&
-        host_proc_load(read_text(sensors, sensors->files[FILE_LOAD]), &load))
-        take(sensors, sensors->load.first, load, 0);
-}
-
-/* Disks and networks: two counters a device, one after the other. */
-static void read_devices(struct host_sensors *sensors, enum host_file file,
-                         const struct group *group,
-                         bool (*parse)(const char *, char[HOST_NAME_BYTES], uint64_t *, uint64_t *))
-{
-    const char *text = read_text(sensors, sensors->files[file]);
-    char line[LINE_BYTES], name[HOST_NAME_BYTES];
-    size_t hint = group->first;
-    while (host_proc_line(&text, line, sizeof line)) {
-        uint64_t in_bytes, out_bytes;
-        if (!parse(line, name, &in_bytes, &out_bytes))
-            continue;
-        size_t i = find_device(sensors, group, name, &hint);
-        if (i + 1 >= group->end)
-            continue;
-        take(sensors, i, (double)in_bytes, 0);
-        take(sensors, i + 1, (double)out_bytes, 0);
-    }
-}
-
-static void read_temperatures(struct host_sensors *sensors)
-{
-    for (size_t i = sensors->temperatures.first; i < sensors->temperatures.end; i++) {
-        char *end;
-        const char *text = read_text(sensors, sensors->readings[i].fd);
-        double millidegrees = strtod(text, &end);
-        if (end != text)
-            take(sensors, i, millidegrees / 1000, 0);
-    }
-}
-
-void host_sensors_sample(struct host_sensors *sensors, int64_t now_ns, double *ret_values)
-{
-    sensors->now_ns = now_ns;
-    for (size_t i = 0; i < sensors->count; i++)
-        sensors->readings[i].is_fresh = false;
-    read_cpu(sensors);
-    read_memory(sensors);
-    read_load(sensors);
-    read_devices(sensors, FILE_DISKS, &sensors->disks, host_proc_disk);
-    read_devices(sensors, FILE_NETWORK, &sensors->networks, host_proc_network);
-    read_temperatures(sensors);
-    for (size_t i = 0; i < sensors->count; i++) {
-        struct reading *reading = &sensors->readings[i];
-        reading->is_known &= reading->is_fresh;
-        ret_values[i] = reading->is_fresh ? reading->value : (double)NAN;
-    }
-    sensors->last_ns = now_ns;
 }

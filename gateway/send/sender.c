@@ -1,4 +1,4 @@
-#include "sender.h"
+#include "sender_internal.h"
 
 #include "clock_ns.h"
 #include "log.h"
@@ -14,37 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WINDOW_BATCHES       1024
-#define BATCHES_REMEMBERED   (2 * WINDOW_BATCHES)
 #define SLICE_MS             100
 #define DRAIN_INTERRUPTED_NS (2 * NS_PER_S)
-#define PROGRESS_NS          (NS_PER_S / 5)
-
-/* What a sequence stands for. */
-struct sent_batch {
-    uint64_t samples;
-    uint64_t samples_up_to; /* of this and all batches before it */
-    uint32_t block_count;
-    char series[64]; /* of a batch with one block: its beginning */
-};
-
-struct sender {
-    const struct send_options *options;
-    struct ingest_gateway *gateway;
-    bool is_live;
-    struct sent_batch *batches; /* of sequence s: at s % BATCHES_REMEMBERED */
-    uint64_t sent_samples;
-    uint64_t refused_samples;
-    uint64_t bad_lines;
-    uint64_t strings_skipped;
-    bool has_refusals;
-    int64_t opened_ns;
-    int64_t stored_moved_ns; /* when `stored` last moved on */
-    uint64_t stored;
-    char delay_text[128]; /* why the daemon asked to wait, last */
-    bool has_progress_line;
-    int64_t progress_shown_ns;
-};
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -63,59 +34,6 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-static struct sent_batch *batch_of(struct sender *sender, uint64_t sequence)
-{
-    return &sender->batches[sequence % BATCHES_REMEMBERED];
-}
-
-static void clear_progress(struct sender *sender)
-{
-    if (sender->has_progress_line)
-        fputs("\r\033[K", stderr);
-    sender->has_progress_line = false;
-}
-
-static void on_progress(uint64_t stored, uint64_t durable, void *context)
-{
-    struct sender *sender = context;
-    (void)durable;
-    if (stored > sender->stored)
-        sender->stored_moved_ns = clock_monotonic_ns();
-    sender->stored = stored;
-}
-
-static void on_refused(const struct ingest_refusal *refusal, void *context)
-{
-    struct sender *sender = context;
-    const struct sent_batch *batch = batch_of(sender, refusal->sequence);
-    sender->has_refusals = true;
-    clear_progress(sender);
-    log_error("refused: %s%sbatch %" PRIu64 ": %s: %s", batch->series,
-              batch->series[0] != '\0' ? ": " : "", refusal->sequence, refusal->code_name,
-              refusal->text);
-    /* A batch of which every sample is late is counted as late by the daemon. */
-    if (refusal->code == WIRE_TIME_ORDER || refusal->sequence == 0)
-        return;
-    /* The daemon tells how many blocks; those of one batch have the same length, but for missing
-     * cells. */
-    sender->refused_samples += refusal->refused_blocks >= batch->block_count
-                                   ? batch->samples
-                                   : batch->samples / batch->block_count * refusal->refused_blocks;
-}
-
-static void on_delayed(const struct ingest_refusal *reason, void *context)
-{
-    struct sender *sender = context;
-    char text[sizeof sender->delay_text];
-    snprintf(text, sizeof text, "%s: %s", reason->code_name, reason->text);
-    /* Said once, not at every attempt. */
-    if (strcmp(text, sender->delay_text) != 0) {
-        clear_progress(sender);
-        log_warning("the daemon asks to wait: %s", text);
-    }
-    memcpy(sender->delay_text, text, sizeof text);
-}
-
 /* 0, SENDER_INTERRUPTED, or the status to exit with: there is no use in waiting longer. */
 static int check_patience(struct sender *sender)
 {
@@ -124,7 +42,7 @@ static int check_patience(struct sender *sender)
     int64_t now_ns = clock_monotonic_ns();
     int64_t timeout_ns = sender->options->timeout_ns;
     if (status.answered_ms < 0 && now_ns - sender->opened_ns > timeout_ns) {
-        clear_progress(sender);
+        sender_clear_progress(sender);
         return send_fail(EX_TEMPFAIL, "%s: no daemon answers", sender->options->endpoint);
     }
     if (is_interrupted)
@@ -132,48 +50,16 @@ static int check_patience(struct sender *sender)
     if (sender->is_live || status.answered_ms < 0)
         return 0;
     if (status.durable < status.pushed && status.answered_ms * NS_PER_MS > timeout_ns) {
-        clear_progress(sender);
+        sender_clear_progress(sender);
         return send_fail(EX_TEMPFAIL, "%s: the daemon does not answer any more",
                          sender->options->endpoint);
     }
     if (status.delay_code != 0 && now_ns - sender->stored_moved_ns > timeout_ns) {
-        clear_progress(sender);
+        sender_clear_progress(sender);
         return send_fail(EX_TEMPFAIL, "%s: the daemon goes on asking to wait: %s",
                          sender->options->endpoint, sender->delay_text);
     }
     return 0;
-}
-
-struct sample_counts {
-    uint64_t stored, durable, late;
-};
-
-static struct sample_counts count_samples(struct sender *sender)
-{
-    struct ingest_gateway_status status;
-    ingest_gateway_status(sender->gateway, &status);
-    uint64_t lost = sender->refused_samples + status.late_samples;
-    uint64_t stored = status.stored > 0 ? batch_of(sender, status.stored)->samples_up_to : 0;
-    uint64_t durable = status.durable > 0 ? batch_of(sender, status.durable)->samples_up_to : 0;
-    return (struct sample_counts){
-        .stored = stored > lost ? stored - lost : 0,
-        .durable = durable > lost ? durable - lost : 0,
-        .late = status.late_samples,
-    };
-}
-
-static void show_progress(struct sender *sender)
-{
-    int64_t now_ns = clock_monotonic_ns();
-    if (sender->options->is_quiet || now_ns - sender->progress_shown_ns < PROGRESS_NS ||
-        !isatty(STDERR_FILENO))
-        return;
-    struct sample_counts counts = count_samples(sender);
-    fprintf(stderr, "\r\033[Ksent %" PRIu64 ", stored %" PRIu64 ", durable %" PRIu64,
-            sender->sent_samples, counts.stored, counts.durable);
-    fflush(stderr);
-    sender->has_progress_line = true;
-    sender->progress_shown_ns = now_ns;
 }
 
 static int wait_for_answer(struct sender *sender)
@@ -200,7 +86,7 @@ static void free_sender(struct sender *sender)
 int sender_open(const struct send_options *options, bool is_live, struct sender **ret_sender)
 {
     struct sender *sender = calloc(1, sizeof *sender);
-    struct sent_batch *batches = calloc(BATCHES_REMEMBERED, sizeof *batches);
+    struct sent_batch *batches = calloc(SENDER_BATCHES_REMEMBERED, sizeof *batches);
     if (sender == NULL || batches == NULL) {
         free(sender);
         free(batches);
@@ -214,10 +100,10 @@ int sender_open(const struct send_options *options, bool is_live, struct sender 
     const struct ingest_gateway_options gateway_options = {
         .endpoint = options->endpoint,
         .name = options->name,
-        .window_batches = WINDOW_BATCHES,
-        .on_progress = on_progress,
-        .on_refused = on_refused,
-        .on_delayed = on_delayed,
+        .window_batches = SENDER_WINDOW_BATCHES,
+        .on_progress = sender_on_progress,
+        .on_refused = sender_on_refused,
+        .on_delayed = sender_on_delayed,
         .context = sender,
     };
     int result = ingest_gateway_open(&gateway_options, &sender->gateway);
@@ -239,7 +125,7 @@ static void remember(struct sender *sender, uint64_t sequence, uint64_t samples,
                      const struct ingest_block *blocks, size_t block_count)
 {
     sender->sent_samples += samples;
-    struct sent_batch *batch = batch_of(sender, sequence);
+    struct sent_batch *batch = sender_batch(sender, sequence);
     *batch = (struct sent_batch){.samples = samples,
                                  .samples_up_to = sender->sent_samples,
                                  .block_count = (uint32_t)block_count};
@@ -250,10 +136,10 @@ static void remember(struct sender *sender, uint64_t sequence, uint64_t samples,
 /* What a push that failed means to the program; 0: try again. */
 static int push_failure(struct sender *sender, int result)
 {
-    clear_progress(sender);
+    sender_clear_progress(sender);
     switch (result) {
     case -EAGAIN:
-        show_progress(sender);
+        sender_show_progress(sender);
         return check_patience(sender);
     case -EMSGSIZE:
         return send_fail(EX_DATAERR,
@@ -278,7 +164,7 @@ int sender_push(struct sender *sender, const struct ingest_block *blocks, size_t
         int result = ingest_gateway_push(sender->gateway, blocks, block_count, SLICE_MS, &sequence);
         if (result == 0) {
             remember(sender, sequence, samples, blocks, block_count);
-            show_progress(sender);
+            sender_show_progress(sender);
             return is_interrupted ? SENDER_INTERRUPTED : 0;
         }
         int status = push_failure(sender, result);
@@ -306,13 +192,13 @@ int sender_push_lines(struct sender *sender, const char *text, size_t text_bytes
     }
     sender->strings_skipped += lines.strings_skipped;
     if (lines.lines_bad > 0) {
-        clear_progress(sender);
+        sender_clear_progress(sender);
         log_error("refused: line %" PRIu64 ": %s%s", first_line + lines.first_bad_line - 1,
                   lines.reason, lines.lines_bad > 1 ? " (and more lines after it)" : "");
         sender->bad_lines += lines.lines_bad;
         sender->has_refusals = true;
     }
-    show_progress(sender);
+    sender_show_progress(sender);
     return is_interrupted ? SENDER_INTERRUPTED : 0;
 }
 
@@ -320,7 +206,7 @@ int sender_wait(struct sender *sender, int fd, int64_t until_monotonic_ns)
 {
     for (;;) {
         ingest_gateway_poll(sender->gateway, 0);
-        show_progress(sender);
+        sender_show_progress(sender);
         int status = check_patience(sender);
         if (status != 0)
             return status;
@@ -359,13 +245,13 @@ static int drain(struct sender *sender)
     for (;;) {
         if (ingest_gateway_drain(sender->gateway, ack, SLICE_MS) == 0)
             return 0;
-        show_progress(sender);
+        sender_show_progress(sender);
         int status = check_patience(sender);
         if (status > 0)
             return status;
         if (status == SENDER_INTERRUPTED &&
             clock_monotonic_ns() - began_ns > DRAIN_INTERRUPTED_NS) {
-            clear_progress(sender);
+            sender_clear_progress(sender);
             return send_fail(EX_TEMPFAIL, "interrupted before everything was %s",
                              sender->options->is_durable ? "durable" : "stored");
         }
@@ -384,17 +270,13 @@ int sender_close(struct sender *sender, int status)
         if (status == EX_OK)
             status = drained;
     }
-    clear_progress(sender);
+    sender_clear_progress(sender);
     if (is_cut)
         log_error("interrupted before the end of the input");
     if (sender->strings_skipped > 0)
         log_notice("%" PRIu64 " string fields skipped: a series holds numbers",
                    sender->strings_skipped);
-    struct sample_counts counts = count_samples(sender);
-    printf("sent %" PRIu64 ", stored %" PRIu64 ", durable %" PRIu64 ", late %" PRIu64
-           ", refused %" PRIu64 "\n",
-           sender->sent_samples, counts.stored, counts.durable, counts.late,
-           sender->refused_samples + sender->bad_lines);
+    sender_print_summary(sender);
     if (status == EX_OK && (sender->has_refusals || is_cut))
         status = 1;
     free_sender(sender);
