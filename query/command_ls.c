@@ -3,7 +3,7 @@
 #include "series_rows.h"
 
 static const char *const column_names[] = {"series",   "dtype", "shape",      "clock",     "mode",
-                                     "capacity", "count", "first_time", "last_time", "unit"};
+                                           "capacity", "count", "first_time", "last_time", "unit"};
 static const enum cell_kind column_kinds[] = {CELL_TEXT, CELL_TEXT,    CELL_TEXT,    CELL_TEXT,
                                               CELL_TEXT, CELL_INTEGER, CELL_INTEGER, CELL_TIME,
                                               CELL_TIME, CELL_TEXT};

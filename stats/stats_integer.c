@@ -109,7 +109,7 @@ static double mean_of(const struct stats_integer *state)
 static double variance_of(const struct stats_integer *state, unsigned ddof)
 {
     if (state->count <= ddof)
-        return NAN;
+        return (double)NAN;
     uint64_t words[4];
     variance_numerator(state, words);
     return stats_ratio(words, (stats_u128)state->count * (state->count - ddof));

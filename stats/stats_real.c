@@ -40,7 +40,7 @@ static inline void pair_add(double *hi, double *lo, double b, double b_lo)
 
 void stats_real_clear(struct stats_real *state)
 {
-    *state = (struct stats_real){.min = INFINITY, .max = -INFINITY};
+    *state = (struct stats_real){.min = (double)INFINITY, .max = -(double)INFINITY};
 }
 
 /* The samples of one block, without any that is not finite. */
@@ -148,7 +148,8 @@ static bool block_moments(const struct block *block, struct stats_real *part)
 
 static void add_finite(struct stats_real *state, struct block *block)
 {
-    struct stats_real part = {.min = INFINITY, .max = -INFINITY, .finite = block->count};
+    struct stats_real part = {
+        .min = (double)INFINITY, .max = -(double)INFINITY, .finite = block->count};
     block_pad(block);
     block_range(block, &part);
     if (!block_moments(block, &part)) {
@@ -299,7 +300,7 @@ double stats_real_get(const struct stats_real *state, enum stats_name name,
     if (name == STATS_COUNT)
         return (double)(rules->propagate_nan ? count + state->missing : count);
     if (rules->propagate_nan && state->missing > 0)
-        return NAN;
+        return (double)NAN;
     if (count == 0)
         return name == STATS_SUM ? 0 : (double)NAN;
     if (infinite == 0)
@@ -309,7 +310,7 @@ double stats_real_get(const struct stats_real *state, enum stats_name name,
     case STATS_SUM:
         return infinite_sum(state);
     case STATS_RMS:
-        return INFINITY;
+        return (double)INFINITY;
     case STATS_MIN:
         return state->minus_infinite > 0 ? -(double)INFINITY
                                          : (state->finite > 0 ? state->min : (double)INFINITY);
@@ -317,6 +318,6 @@ double stats_real_get(const struct stats_real *state, enum stats_name name,
         return state->plus_infinite > 0 ? (double)INFINITY
                                         : (state->finite > 0 ? state->max : -(double)INFINITY);
     default:
-        return NAN;
+        return (double)NAN;
     }
 }

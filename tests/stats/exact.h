@@ -25,7 +25,7 @@ struct exact_statistics {
 static inline void exact_compute(const union stats_value *values, size_t count, unsigned ddof,
                                  struct exact_statistics *ret)
 {
-    struct exact_statistics s = {.min = INFINITY, .max = -INFINITY, .finite = true};
+    struct exact_statistics s = {.min = (double)INFINITY, .max = -(double)INFINITY, .finite = true};
     for (size_t i = 0; i < count; i++) {
         double x = values[i].real;
         if (isnan(x)) {

@@ -115,7 +115,7 @@ static void test_not_finite(void **unused)
     family_fill(FAMILY_COSINE, 1, 5, values, SAMPLES);
     for (size_t i = 400; i < SAMPLES; i += 391) {
         values[i].real = i % 2 == 0 ? (double)INFINITY : (double)NAN;
-        values[i + 1].real = NAN;
+        values[i + 1].real = (double)NAN;
     }
     for (size_t w = 0; w < 10; w++) {
         fixed_lengths(windows[w], lengths);

@@ -153,7 +153,7 @@ static void check_special(const union stats_value *values, size_t count, double 
 static void test_not_a_number_and_infinities(void **unused)
 {
     (void)unused;
-    double nan = NAN, inf = INFINITY;
+    double nan = (double)NAN, inf = (double)INFINITY;
     check_special((union stats_value[]){{.real = nan}, {.real = 3}, {.real = 5}}, 3, 4, 8, 3, 5, 2,
                   1);
     check_special((union stats_value[]){{.real = nan}, {.real = nan}}, 2, nan, 0, nan, nan, 0, 2);
