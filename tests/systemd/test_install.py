@@ -4,6 +4,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -106,4 +107,7 @@ class Install(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    if not os.access(BUILD, os.W_OK):
+        print("skipped: cmake --install writes its manifest into the build folder, which is not ours", file=sys.stderr)
+        sys.exit(77)
     unittest.main()
