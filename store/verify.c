@@ -73,6 +73,7 @@ static int verify_open_series(struct verify_work *work)
             snapshot.runs_first = reader_runs_first(reader, snapshot.runs_count);
             if (snapshot.runs_count - snapshot.runs_first > reader->times.rows)
                 snapshot.runs_count = snapshot.runs_first + reader->times.rows;
+            work->progress = (struct verify_progress){0, snapshot.count};
             r = verify_runs(work, &snapshot);
         }
         if (work->findings == 0)

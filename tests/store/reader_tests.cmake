@@ -21,3 +21,4 @@ ingest_test(test_two_processes SOURCES test_two_processes.c ring_race.c LIBS ing
 add_executable(grow_tool grow_tool.c)
 target_link_libraries(grow_tool PRIVATE ingest_flags ingest_store)
 ingest_script_test(test_grow_numpy test_grow_numpy.py)
+ingest_test(test_verify SOURCES test_verify.c LIBS raw_series)
