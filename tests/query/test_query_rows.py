@@ -219,6 +219,9 @@ class Rings(QueryTest):
         self.assertEqual(rows("--first", "5"), list(range(1345, 1350)))
         self.assertEqual(rows("--from", iso(lo), "--first", "5"), list(range(1500, 1505)))
         self.assertEqual(rows("--last", "10us"), [i for i in range(1345, 2345) if times[i] > times[-1] - 10_000])
+        # Rows of this series are 1 us apart: (t - 10 us, t] holds ten.
+        self.assertEqual(self.npy("dump", "ring/explicit", "--last", "10us")[0].tolist(), list(range(2335, 2345)))
+        self.assertEqual(self.npy("dump", "ring/explicit", "--last", "10001ns")[0].tolist(), list(range(2334, 2345)))
         self.assertEqual(rows("--from", "2000-01-01", "--to", "now"), list(range(1345, 2345)))
         self.assertEqual(rows("--from", "-1h"), [])
 
