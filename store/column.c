@@ -94,8 +94,11 @@ int column_map(struct column_place place, const struct npy_shape *expected, uint
     if (fd < 0)
         return fd;
     uint64_t row_count = 0;
+    struct fs_status status = {0};
     void *address = NULL;
     int result = column_check(fd, expected, &row_count);
+    if (result == 0)
+        result = fs_stat(fd, &status);
     if (result == 0)
         result = fs_map(fd, column_file_bytes(row_count, row_bytes), FS_WRITE, &address);
     fs_close(fd);
@@ -105,6 +108,7 @@ int column_map(struct column_place place, const struct npy_shape *expected, uint
         .rows = (char *)address + NPY_HEADER_BYTES,
         .row_bytes = row_bytes,
         .row_count = row_count,
+        .inode = status.inode,
         .ready = count,
         /* What was written has blocks; so after the first lap all of it has. */
         .allocated_bytes = min_u64(count, row_count) * row_bytes,
@@ -143,12 +147,31 @@ uint64_t column_unallocated_bytes(const struct column *column, uint64_t count, u
     return allocate_until(column, end) - column->allocated_bytes;
 }
 
+/* Opens the file that is mapped. Calls on a descriptor would quietly lengthen a file that somebody
+ * cut, so that lost rows read as zeros, or write to one that took its place: -EBADMSG. */
+static int open_mapped(const struct column *column, struct column_place place)
+{
+    struct fs_status status;
+    int fd = fs_open_write_at(place.folder, place.path);
+    if (fd < 0)
+        return fd;
+    int result = fs_stat(fd, &status);
+    if (result == 0 &&
+        (status.inode != column->inode ||
+         status.size_bytes < column_file_bytes(column->row_count, column->row_bytes)))
+        result = -EBADMSG;
+    if (result == 0)
+        return fd;
+    fs_close(fd);
+    return result;
+}
+
 static int allocate(struct column *column, struct column_place place, uint64_t end)
 {
     if (end * column->row_bytes <= column->allocated_bytes)
         return 0;
     uint64_t until = allocate_until(column, end);
-    int fd = fs_open_write_at(place.folder, place.path);
+    int fd = open_mapped(column, place);
     if (fd < 0)
         return fd;
     int result = fs_allocate(fd, NPY_HEADER_BYTES + column->allocated_bytes,
@@ -192,7 +215,7 @@ static int populate(const struct column *column, struct column_place place, uint
  * written out whole. */
 static int fill(const struct column *column, struct column_place place, uint64_t from, uint64_t end)
 {
-    int fd = fs_open_write_at(place.folder, place.path);
+    int fd = open_mapped(column, place);
     if (fd < 0)
         return fd;
     int result = fs_write_zeros_at(fd, (end - from) * column->row_bytes,
@@ -254,7 +277,7 @@ int column_grow_file(struct column *column, struct column_place place, uint64_t 
     if (column->row_count >= row_count) /* done before the other column failed */
         return 0;
     uint64_t bytes = column_file_bytes(row_count, column->row_bytes);
-    int fd = fs_open_write_at(place.folder, place.path);
+    int fd = open_mapped(column, place);
     if (fd < 0)
         return fd;
     void *address = NULL;

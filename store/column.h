@@ -23,6 +23,7 @@ struct column {
     char *rows; /* the first row in the mapping; NULL = not mapped */
     uint64_t row_bytes;
     uint64_t row_count;       /* in the shape */
+    uint64_t inode;           /* of the file that is mapped */
     uint64_t ready;           /* rows below this index can be stored to: an index, not a slot */
     uint64_t allocated_bytes; /* of rows, from the first on, known to have blocks */
 };
