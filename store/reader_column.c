@@ -39,6 +39,24 @@ static bool column_form_fits(const struct npy_shape *shape, const struct reader_
     return true;
 }
 
+/* The shape that a header speaks of, if it is the one that the column must have. */
+static int column_judge(const char *path, const char *header, size_t header_bytes,
+                        const struct reader_column_form *form, struct npy_shape *ret_shape,
+                        struct error_text *error)
+{
+    struct npy_shape shape;
+    int r = npy_header_parse(header, header_bytes, &shape);
+    if (r == -ENODATA && header_bytes < NPY_HEADER_BYTES)
+        return error_set(error, r, "%s: the file ends within its header", path);
+    if (r < 0)
+        return error_set(error, -EBADMSG, "%s: the header is damaged", path);
+    if (!column_form_fits(&shape, form))
+        return error_set(error, -EBADMSG, "%s: the header does not agree with %s", path,
+                         SERIES_HEAD_FILE);
+    *ret_shape = shape;
+    return 0;
+}
+
 /* Reads the header of an open file and maps what it promises. `column` has a path; its other fields
  * are set on success. */
 static int column_map(struct reader_column *column, const struct reader_column_form *form,
@@ -66,20 +84,14 @@ static int column_map(struct reader_column *column, const struct reader_column_f
     }
 
     struct npy_shape shape;
-    r = npy_header_parse(header, read_bytes, &shape);
-    if (r == -ENODATA) {
-        error_set(error, r, "%s: the file ends within its header", column->path);
-        goto done;
-    }
-    if (r < 0) {
-        r = error_set(error, -EBADMSG, "%s: the header is damaged", column->path);
-        goto done;
-    }
     uint64_t row_bytes;
     uint64_t file_bytes;
-    if (!column_form_fits(&shape, form) || !column_sizes(&shape, &row_bytes, &file_bytes)) {
-        r = error_set(error, -EBADMSG, "%s: the header does not agree with %s", column->path,
-                      SERIES_HEAD_FILE);
+    r = column_judge(column->path, header, read_bytes, form, &shape, error);
+    if (r < 0)
+        goto done;
+    if (!column_sizes(&shape, &row_bytes, &file_bytes)) {
+        r = error_set(error, -EBADMSG, "%s: the header's shape is larger than a file",
+                      column->path);
         goto done;
     }
     if (status.size_bytes < file_bytes) {
