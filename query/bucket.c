@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#define DAY_NS  (24 * 3600 * NS_PER_S)
+#define DAY_NS  (INT64_C(86400) * NS_PER_S)
 #define WEEK_NS (7 * DAY_NS)
 
 /* The Monday before the epoch, which was a Thursday. */
@@ -31,13 +31,10 @@ static int64_t align(int64_t at, int64_t every, int64_t anchor)
 /* What a clock on the wall shows, as if it were UTC. */
 static int64_t wall_from_time(int64_t time_ns)
 {
-    int64_t fraction = time_ns % NS_PER_S;
     time_t seconds = (time_t)(time_ns / NS_PER_S);
     struct tm local;
-    if (fraction < 0) {
-        fraction += NS_PER_S;
+    if (time_ns % NS_PER_S < 0)
         seconds--;
-    }
     if (localtime_r(&seconds, &local) == NULL)
         return time_ns;
     return add_clamped(time_ns, local.tm_gmtoff * NS_PER_S);

@@ -24,6 +24,11 @@ static void catch_interrupts(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
+/* One of the series that are shown. */
+struct followed {
+    struct series_rows *rows;
+};
+
 /* What one series has between its range's beginning and end. */
 static int write_range(struct series_rows *rows, const char *name, const struct columns *columns,
                        struct output *output)
@@ -42,24 +47,24 @@ static int write_range(struct series_rows *rows, const char *name, const struct 
     return 0;
 }
 
-static int follow(struct series_rows **rows, const struct series_selection *selection,
+static int follow(struct followed *series, const struct series_selection *selection,
                   const struct columns *columns, struct output *output)
 {
     output_flush(output);
     while (!stop_asked && !output_failed(output)) {
         bool any = false;
         for (size_t i = 0; i < selection->count; i++) {
-            int code = series_rows_advance(rows[i]);
-            if (code == 0 && series_rows_from(rows[i]) < series_rows_to(rows[i])) {
+            int code = series_rows_advance(series[i].rows);
+            if (code == 0 && series_rows_from(series[i].rows) < series_rows_to(series[i].rows)) {
                 any = true;
-                code = write_range(rows[i], selection->names[i], columns, output);
+                code = write_range(series[i].rows, selection->names[i], columns, output);
             }
             if (code != 0)
                 return code;
             /* The rows before a hole are shown before it is spoken of. */
             if (any)
                 output_flush(output);
-            series_rows_report_lost(rows[i]);
+            series_rows_report_lost(series[i].rows);
         }
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
     }
@@ -67,21 +72,27 @@ static int follow(struct series_rows **rows, const struct series_selection *sele
 }
 
 static int tail_series(const struct query_options *options,
-                       const struct series_selection *selection, struct series_rows **rows,
-                       const struct columns *columns, struct output *output)
+                       const struct series_selection *selection, const struct columns *columns,
+                       struct output *output)
 {
+    struct followed *series = calloc(selection->count + 1, sizeof *series);
     int code = 0;
+    if (series == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
     for (size_t i = 0; i < selection->count && code == 0; i++) {
-        code = series_rows_open(options, selection->names[i], &rows[i]);
+        code = series_rows_open(options, selection->names[i], &series[i].rows);
         if (code == 0)
-            code = write_range(rows[i], selection->names[i], columns, output);
+            code = write_range(series[i].rows, selection->names[i], columns, output);
         if (code == 0 && !options->follow) {
-            series_rows_close(rows[i]);
-            rows[i] = NULL;
+            series_rows_close(series[i].rows);
+            series[i].rows = NULL;
         }
     }
     if (code == 0 && options->follow)
-        code = follow(rows, selection, columns, output);
+        code = follow(series, selection, columns, output);
+    for (size_t i = 0; i < selection->count; i++)
+        series_rows_close(series[i].rows);
+    free(series);
     return code;
 }
 
@@ -93,27 +104,18 @@ int command_tail(const struct query_options *given)
     struct series_selection selection = {0};
     struct columns columns = {0};
     struct output *output = NULL;
-    struct series_rows **rows = NULL;
     options.range.last = (struct query_length){.given = true, .rows = options.lines};
     if (options.follow)
         catch_interrupts();
     int code = series_select(&options, &selection);
-    if (code == 0) {
-        rows = calloc(selection.count, sizeof *rows);
-        if (rows == NULL)
-            code = query_error(QUERY_FAILED, "out of memory");
-    }
     if (code == 0)
         code =
             columns_make(&options, &selection, selection.several, times, NULL, names, 1, &columns);
     if (code == 0)
         code = output_open(&options, columns.list, columns.count, &output);
     if (code == 0)
-        code = tail_series(&options, &selection, rows, &columns, output);
+        code = tail_series(&options, &selection, &columns, output);
     code = output_close(output, code);
-    for (size_t i = 0; rows != NULL && i < selection.count; i++)
-        series_rows_close(rows[i]);
-    free(rows);
     columns_free(&columns);
     series_selection_free(&selection);
     return code;

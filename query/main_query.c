@@ -1,5 +1,5 @@
 /* ingest-query: reads the series of a store. */
-#include "options.h"
+#include "query_options.h"
 #include "reader.h"
 
 #include <signal.h>

@@ -3,14 +3,13 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* True when it was written: what is not finite, whatever printf() would make of a NaN's sign. */
 static bool special_text(double value, char buffer[NUMBER_TEXT_BYTES])
 {
     if (isfinite(value))
         return false;
-    strcpy(buffer, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+    snprintf(buffer, NUMBER_TEXT_BYTES, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
     return true;
 }
 

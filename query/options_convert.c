@@ -1,7 +1,7 @@
 /* From the values of options to what they mean. Every mistake names the option and what it takes.
  */
 #include "clock_ns.h"
-#include "options.h"
+#include "query_options.h"
 #include "units.h"
 
 #include <limits.h>
@@ -140,7 +140,7 @@ static int convert_elements(const char *list, struct query_options *options)
         capacity += *at == ',';
     if (capacity > ELEMENTS_MAX)
         return query_error(EX_USAGE, "--element: more than %d elements", ELEMENTS_MAX);
-    options->elements = malloc(capacity * sizeof *options->elements);
+    options->elements = calloc(capacity, sizeof *options->elements);
     if (options->elements == NULL)
         return query_error(QUERY_FAILED, "out of memory");
     for (const char *at = list;; at++) {

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "query_options.h"
 
 #include <string.h>
 

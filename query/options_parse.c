@@ -1,6 +1,6 @@
 /* From argv to the values of options. Options stand on either side of the command, so the line is
  * cut up first and judged when the command is known. */
-#include "options.h"
+#include "query_options.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "query_options.h"
 
 #define BIT(command) (1U << (command))
 #define ALL          (BIT(COMMAND_COUNT) - 1)
@@ -9,48 +9,48 @@
 #define TABULAR      (ROWS | BIT(COMMAND_LS) | BIT(COMMAND_INFO))
 
 const struct option_rule option_rules[OPTION_COUNT] = {
-    [OPTION_STORE] = {"store", 0, "DIR", ALL,
+    [OPTION_STORE] = {"store", "DIR", ALL, 0,
                       "the store; else $INGESTD_STORE, else /var/lib/ingestd"},
-    [OPTION_FROM] = {"from", 0, "T", RANGED, "rows at or after this time"},
-    [OPTION_TO] = {"to", 0, "T", RANGED, "rows before this time"},
-    [OPTION_LAST] = {"last", 0, "N|D", RANGED,
+    [OPTION_FROM] = {"from", "T", RANGED, 0, "rows at or after this time"},
+    [OPTION_TO] = {"to", "T", RANGED, 0, "rows before this time"},
+    [OPTION_LAST] = {"last", "N|D", RANGED, 0,
                      "the last N rows, or the last time D (10m) up to the newest sample"},
-    [OPTION_FIRST] = {"first", 0, "N", RANGED, "the first N rows"},
-    [OPTION_UTC] = {"utc", 0, NULL, RANGED, "times without a zone, and days, are UTC, not local"},
-    [OPTION_STAT] = {"stat", 0, "LIST", STATISTICAL,
+    [OPTION_FIRST] = {"first", "N", RANGED, 0, "the first N rows"},
+    [OPTION_UTC] = {"utc", NULL, RANGED, 0, "times without a zone, and days, are UTC, not local"},
+    [OPTION_STAT] = {"stat", "LIST", STATISTICAL, 0,
                      "of mean,var,std,min,max,sum,rms,count,missing"},
-    [OPTION_DDOF] = {"ddof", 0, "0|1", STATISTICAL,
+    [OPTION_DDOF] = {"ddof", "0|1", STATISTICAL, 0,
                      "variance is divided by count - ddof (default 0)"},
-    [OPTION_NAN] = {"nan", 0, "skip|propagate", STATISTICAL,
+    [OPTION_NAN] = {"nan", "skip|propagate", STATISTICAL, 0,
                     "NaN is a missing value (default), or spoils what it is part of"},
-    [OPTION_ELEMENT] = {"element", 0, "LIST", ROWS | BIT(COMMAND_PLOT),
+    [OPTION_ELEMENT] = {"element", "LIST", ROWS | BIT(COMMAND_PLOT), 0,
                         "of samples with a shape: these elements, flat, C order (0,2)"},
-    [OPTION_EVERY] = {"every", 0, "D", BIT(COMMAND_RESAMPLE), "length of a bucket: 1m, 1d"},
-    [OPTION_WINDOW] = {"window", 0, "N|D", BIT(COMMAND_ROLLING), "rows (200) or a span (10s)"},
-    [OPTION_STEP] = {"step", 0, "N", BIT(COMMAND_ROLLING), "keep every N-th row (default 1)"},
-    [OPTION_ROLLING] = {"rolling", 0, "N|D", BIT(COMMAND_PLOT),
+    [OPTION_EVERY] = {"every", "D", BIT(COMMAND_RESAMPLE), 0, "length of a bucket: 1m, 1d"},
+    [OPTION_WINDOW] = {"window", "N|D", BIT(COMMAND_ROLLING), 0, "rows (200) or a span (10s)"},
+    [OPTION_STEP] = {"step", "N", BIT(COMMAND_ROLLING), 0, "keep every N-th row (default 1)"},
+    [OPTION_ROLLING] = {"rolling", "N|D", BIT(COMMAND_PLOT), 0,
                         "plot --stat over a rolling window of rows (200) or a span (10s)"},
-    [OPTION_WIDTH] = {"width", 0, "N", BIT(COMMAND_PLOT),
+    [OPTION_WIDTH] = {"width", "N", BIT(COMMAND_PLOT), 0,
                       "characters across (default: the terminal's); SVG: pixels (960)"},
-    [OPTION_HEIGHT] = {"height", 0, "N", BIT(COMMAND_PLOT),
+    [OPTION_HEIGHT] = {"height", "N", BIT(COMMAND_PLOT), 0,
                        "lines (default: the terminal's, at most 24); SVG: pixels (400)"},
-    [OPTION_ASCII] = {"ascii", 0, NULL, BIT(COMMAND_PLOT),
+    [OPTION_ASCII] = {"ascii", NULL, BIT(COMMAND_PLOT), 0,
                       "draw with ASCII only (default where the locale is not UTF-8)"},
-    [OPTION_LINES] = {"lines", 'n', "N", BIT(COMMAND_TAIL), "rows (default 10)"},
-    [OPTION_FOLLOW] = {"follow", 'f', NULL, BIT(COMMAND_TAIL),
+    [OPTION_LINES] = {"lines", "N", BIT(COMMAND_TAIL), 'n', "rows (default 10)"},
+    [OPTION_FOLLOW] = {"follow", NULL, BIT(COMMAND_TAIL), 'f',
                        "go on with samples as they arrive, until interrupted"},
-    [OPTION_MAX_AGE] = {"max-age", 0, "D", BIT(COMMAND_STATUS),
+    [OPTION_MAX_AGE] = {"max-age", "D", BIT(COMMAND_STATUS), 0,
                         "series that match GLOB must have been written to within D"},
-    [OPTION_FORMAT] = {"format", 0, "F", TABULAR | BIT(COMMAND_VERIFY) | BIT(COMMAND_STATUS),
+    [OPTION_FORMAT] = {"format", "F", TABULAR | BIT(COMMAND_VERIFY) | BIT(COMMAND_STATUS), 0,
                        "table (default), csv, json or npy"},
-    [OPTION_TIME] = {"time", 0, "iso|ns", TABULAR,
+    [OPTION_TIME] = {"time", "iso|ns", TABULAR, 0,
                      "times as UTC text (default) or nanoseconds (json: default)"},
-    [OPTION_OUTPUT] = {"output", 'o', "FILE", ALL,
+    [OPTION_OUTPUT] = {"output", "FILE", ALL, 'o',
                        "write there; the file appears when it is complete"},
-    [OPTION_TIMES] = {"times", 0, "FILE.npy", WINDOWED | BIT(COMMAND_DUMP),
+    [OPTION_TIMES] = {"times", "FILE.npy", WINDOWED | BIT(COMMAND_DUMP), 0,
                       "with --format npy: the rows' times as int64 nanoseconds"},
-    [OPTION_HELP] = {"help", 'h', NULL, ALL, "this help"},
-    [OPTION_VERSION] = {"version", 0, NULL, ALL, "the version"},
+    [OPTION_HELP] = {"help", NULL, ALL, 'h', "this help"},
+    [OPTION_VERSION] = {"version", NULL, ALL, 0, "the version"},
 };
 
 #define TEXT_FORMATS (1U << FORMAT_TABLE | 1U << FORMAT_CSV | 1U << FORMAT_JSON)
@@ -91,13 +91,15 @@ const struct command_rule command_rules[COMMAND_COUNT] = {
     [COMMAND_PLOT] =
         {"plot", "S...", "a plot in the terminal, or -o FILE.svg",
          "One line for each series, element and statistic, at most 8. Every column of the picture\n"
-         "shows the smallest and the largest value in it, so no spike is lost. Missing values, NaN\n"
+         "shows the smallest and the largest value in it, so no spike is lost. Missing values, "
+         "NaN\n"
          "and infinities leave gaps.\n",
          command_plot, 0},
     [COMMAND_VERIFY] =
         {"verify", "[S...]", "damage in files",
          "Looks at every header, head, length, time and run of the series, or of the whole store.\n"
-         "One line a finding: the file and what is wrong (csv, json: file, finding). Exit 0: sound;\n"
+         "One line a finding: the file and what is wrong (csv, json: file, finding). Exit 0: "
+         "sound;\n"
          "1: damage.\n",
          command_verify, TEXT_FORMATS},
     [COMMAND_STATUS] =

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#define TRIES 50
+#define TRIES    50
+#define PAUSE_NS 10000000L
 
 /* The time of the oldest row, which a writer may be about to overwrite. */
 static int find_first_time(struct series_facts *facts)
@@ -44,7 +45,7 @@ int series_facts_open(const char *store, const char *name, struct series_facts *
         if (error != -ESTALE || tries == TRIES) {
             return query_series_error(store, name, error, &text);
         }
-        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     }
 }
 

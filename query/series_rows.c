@@ -9,8 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#define CHUNK_BYTES  (512 * 1024)
-#define ATTACH_TRIES 50
+#define CHUNK_BYTES     524288
+#define ATTACH_TRIES    50
+#define ATTACH_PAUSE_NS 10000000L
 
 static int tell(const struct series_rows *rows, int error, const struct error_text *text)
 {
@@ -31,7 +32,7 @@ int series_rows_attach(struct series_rows *rows)
         if (error != -ESTALE || tries == ATTACH_TRIES)
             return tell(rows, error, &text);
         /* The writer is taking the series over or making it anew. */
-        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = ATTACH_PAUSE_NS}, NULL);
     }
 }
 

@@ -30,7 +30,7 @@ static struct cell value_cell(enum dtype dtype, const char *from)
         cell.real = value.f8;
         break;
     case DTYPE_I1:
-        cell.integer = value.i1;
+        cell.integer = (int64_t)value.i1;
         break;
     case DTYPE_I2:
         cell.integer = value.i2;

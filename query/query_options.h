@@ -1,4 +1,4 @@
-/* options.h - the command line of ingest-query: one table says which options there are, which
+/* query_options.h - the command line of ingest-query: one table says which options there are, which
  * commands take them, and what their help is. */
 #ifndef INGEST_QUERY_OPTIONS_H
 #define INGEST_QUERY_OPTIONS_H
@@ -54,9 +54,9 @@ enum option_id {
 
 struct option_rule {
     const char *name;     /* without the dashes */
-    char letter;          /* 0 = none */
     const char *argument; /* what the help calls its value; NULL = it takes none */
     unsigned commands;    /* bit per enum query_command */
+    char letter;          /* 0 = none */
     const char *help;
 };
 extern const struct option_rule option_rules[OPTION_COUNT];
