@@ -47,6 +47,11 @@ static const char *took_text(int64_t duration_ns, char buffer[32])
     return units_format_duration(duration_ns > 0 ? duration_ns : 0, buffer, 32);
 }
 
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void print_daemon(struct sink *sink, const struct status_report *report)
 {
     static const char *const states[] = {"stopped", "starting", "running", "stopping"};
@@ -86,16 +91,16 @@ static void print_work(struct sink *sink, const struct status_report *report)
     double rate = seconds > 0.5 ? (double)words[STATUS_SAMPLES] / seconds : 0;
     sink_print(sink, KEY "%" PRId64 ", %.*f a second on average\n", "samples",
                words[STATUS_SAMPLES], rate < 10 ? 2 : 0, rate);
-    sink_print(sink, KEY "%" PRId64 " frames, %s; %" PRId64 " gateways in session\n", "received",
-               words[STATUS_FRAMES], bytes_text(words[STATUS_BYTES], received),
-               words[STATUS_SESSIONS]);
+    sink_print(sink, KEY "%" PRId64 " frame%s, %s; %" PRId64 " gateway%s in session\n", "received",
+               words[STATUS_FRAMES], plural(words[STATUS_FRAMES]),
+               bytes_text(words[STATUS_BYTES], received), words[STATUS_SESSIONS],
+               plural(words[STATUS_SESSIONS]));
     sink_print(sink, KEY "%" PRId64 " dropped, %" PRId64 " kept with another stamp\n", "late",
                words[STATUS_LATE], words[STATUS_CLAMPED]);
-    sink_print(sink,
-               KEY "%" PRId64 " duplicates, %" PRId64 " behind a gap, %" PRId64 " replies, %" PRId64
-                   " of them undeliverable\n",
-               "resent", words[STATUS_DUPLICATES], words[STATUS_GAPS], words[STATUS_REPLIES],
-               words[STATUS_REPLIES_DROPPED]);
+    sink_print(sink, KEY "%" PRId64 " duplicate%s, %" PRId64 " behind a gap\n", "resent",
+               words[STATUS_DUPLICATES], plural(words[STATUS_DUPLICATES]), words[STATUS_GAPS]);
+    sink_print(sink, KEY "%" PRId64 " sent, %" PRId64 " undeliverable\n", "replies",
+               words[STATUS_REPLIES], words[STATUS_REPLIES_DROPPED]);
 }
 
 static void print_refusals(struct sink *sink, const struct status_report *report)

@@ -62,6 +62,13 @@ static int64_t age_ns(const struct status_report *report, int64_t time_ns)
     return age > 0 ? age : 0;
 }
 
+/* In whole seconds, from the first on: the rest would only flicker. */
+static const char *duration_text(int64_t duration_ns, char buffer[32])
+{
+    int64_t unit_ns = duration_ns >= NS_PER_S ? NS_PER_S : NS_PER_MS;
+    return units_format_duration(duration_ns - duration_ns % unit_ns, buffer, 32);
+}
+
 /* A daemon that has only begun has no heartbeat and no tick yet: its start counts instead. */
 static int64_t age_since_start_ns(const struct status_report *report, int64_t time_ns)
 {
@@ -82,7 +89,7 @@ static int judge_flusher(struct status_report *report)
     if (age <= patience_ns)
         return 0;
     return add_line(report, TROUBLE_DAEMON, NULL, "the flusher is stuck: no tick has ended for %s",
-                    units_format_duration(age, text, sizeof text));
+                    duration_text(age, text));
 }
 
 int status_report_judge(struct status_report *report)
@@ -101,7 +108,7 @@ int status_report_judge(struct status_report *report)
     int64_t heartbeat_age = age_since_start_ns(report, report->words[STATUS_HEARTBEAT_NS]);
     if (heartbeat_age > HEARTBEAT_OLD_NS)
         error = add_line(report, TROUBLE_DAEMON, NULL, "ingestd has shown no sign of life for %s",
-                         units_format_duration(heartbeat_age, text, sizeof text));
+                         duration_text(heartbeat_age, text));
     if (error == 0)
         error = judge_flusher(report);
     int64_t broken = report->words[STATUS_SERIES_BROKEN];
@@ -137,8 +144,7 @@ static int judge_series(struct status_report *report, const struct query_options
         return add_line(report, TROUBLE_STALE, "never written to", "%s", name);
     if (age <= options->max_age_ns)
         return 0;
-    snprintf(detail, sizeof detail, "last written to %s ago",
-             units_format_duration(age, text, sizeof text));
+    snprintf(detail, sizeof detail, "last written to %s ago", duration_text(age, text));
     return add_line(report, TROUBLE_STALE, detail, "%s", name);
 }
 

@@ -21,6 +21,7 @@
 #define UNIT_HEIGHT       26.0
 #define TIMES_HEIGHT      50.0
 #define TICK_EVERY_HEIGHT 44.0
+#define FIELD_HEIGHT_MIN  60.0
 
 static const char *const line_colours[PLOT_LINES_MAX] = {
     "#2f7de1", "#e5730b", "#1a9c5b", "#d6406f", "#8a5cd8", "#0f98a9", "#a58a00", "#7a8794",
@@ -140,8 +141,10 @@ static void picture_lay_out(struct picture *picture)
     const struct plot_figure *figure = picture->figure;
     picture->top = TITLE_HEIGHT + legend_write(picture, false) * LINE_HEIGHT + UNIT_HEIGHT;
     picture->bottom = picture->height - TIMES_HEIGHT;
-    if (picture->bottom < picture->top + 40)
-        picture->bottom = picture->top + 40;
+    if (picture->bottom < picture->top + FIELD_HEIGHT_MIN) {
+        picture->bottom = picture->top + FIELD_HEIGHT_MIN;
+        picture->height = (unsigned)(picture->bottom + TIMES_HEIGHT);
+    }
 
     plot_figure_range(figure, &picture->low, &picture->high);
     axis_pad_range(&picture->low, &picture->high);
@@ -183,7 +186,7 @@ static void head_write(const struct picture *picture)
           ".ground{fill:#ffffff}\n"
           ".grid{stroke:#e4e8ec;fill:none}\n"
           ".axis{stroke:#9aa4ae;fill:none}\n"
-          ".band{fill-opacity:.22;stroke-opacity:.55;stroke-width:1;stroke-linejoin:round}\n"
+          ".band{fill-opacity:.22;stroke-opacity:.7;stroke-width:1;stroke-linejoin:round}\n"
           ".line{fill:none;stroke-width:1.5;stroke-linejoin:round;stroke-linecap:round}\n"
           ".dots{fill:none;stroke-width:5;stroke-linecap:round}\n"
           ".swatch{fill:none;stroke-width:3;stroke-linecap:round}\n"

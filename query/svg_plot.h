@@ -19,7 +19,8 @@
  * together have no more than two points a pixel. */
 size_t svg_plot_columns(unsigned width);
 
-/* Writes the whole file. The caller looks at ferror(). */
+/* Writes the whole file; it becomes higher than asked where a long legend would leave no room for
+ * the lines. The caller looks at ferror(). */
 void svg_plot_write(const struct plot_figure *figure, unsigned width, unsigned height, FILE *file);
 
 #endif
