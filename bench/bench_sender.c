@@ -1,11 +1,14 @@
 /* bench_sender: one sender for daemon and sink alike.
  *
- *     bench_sender push|dealer ENDPOINT --frames N [--samples N] [--series N] [--blocks N] [--first N] [--clock 0|1]
+ *     bench_sender push|dealer ENDPOINT --frames N [--samples N] [--series N] [--blocks N] [--first
+ * N] [--clock 0|1]
  *
- * Every frame is a batch of --blocks blocks of --samples float32 samples (clock 1: regular, 1 us apart; clock 0: one sample
- * each, stamped on arrival), with checksum, session and sequence. Block b of frame f goes to series (f x blocks + b) mod
- * --series, named s0, s1, ... Answers are read and thrown away; the number of frames sent is all that it prints. `--first`: the number
- * of frames that earlier runs sent to these series, so that time goes on from there. */
+ * Every frame is a batch of --blocks blocks of --samples float32 samples (clock 1: regular, 1 us
+ * apart; clock 0: one sample each, stamped on arrival), with checksum, session and sequence. Block
+ * b of frame f goes to series (f x blocks + b) mod
+ * --series, named s0, s1, ... Answers are read and thrown away. It ends when standard input does.
+ * `--first`: the number of frames that earlier runs sent to these series, so that time goes on from
+ * there. */
 #include "batch.h"
 #include "clock_ns.h"
 #include "little_endian.h"
@@ -13,6 +16,7 @@
 
 #include <getopt.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +37,8 @@ struct plan {
     uint64_t clock;
 };
 
-/* The frames of one turn around all series, built once; between turns only times, sequence and checksum change. */
+/* The frames of one turn around all series, built once; between turns only times, sequence and
+ * checksum change. */
 struct frame {
     uint8_t *bytes;
     size_t length;
@@ -125,15 +130,19 @@ static int send_all(void *socket, const struct plan *plan, bool answered, uint64
 }
 
 static const struct option long_options[] = {
-    {"frames", required_argument, NULL, 'f'}, {"samples", required_argument, NULL, 's'},
-    {"series", required_argument, NULL, 'n'}, {"blocks", required_argument, NULL, 'b'},
-    {"first", required_argument, NULL, 'F'},  {"clock", required_argument, NULL, 'c'},
+    {"frames", required_argument, NULL, 'f'},
+    {"samples", required_argument, NULL, 's'},
+    {"series", required_argument, NULL, 'n'},
+    {"blocks", required_argument, NULL, 'b'},
+    {"first", required_argument, NULL, 'F'},
+    {"clock", required_argument, NULL, 'c'},
     {NULL, 0, NULL, 0},
 };
 
 int main(int argc, char **argv)
 {
-    struct plan plan = {.frames = 0, .samples = 1, .series = 1, .blocks = 1, .first = 0, .clock = 1};
+    struct plan plan = {
+        .frames = 0, .samples = 1, .series = 1, .blocks = 1, .first = 0, .clock = 1};
     for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         uint64_t *field = option == 'f'   ? &plan.frames
                           : option == 's' ? &plan.samples
@@ -159,10 +168,11 @@ int main(int argc, char **argv)
     }
     uint64_t session = (uint64_t)clock_realtime_ns() ^ ((uint64_t)getpid() << 40);
     int code = send_all(socket, &plan, answered, session);
-    /* What is still on its way goes out before the context ends; answers are read so that nothing stands still. */
-    if (answered)
-        answers_discard(socket);
-    printf("%llu\n", (unsigned long long)plan.frames);
+    /* The connection stays until standard input ends: what a closed one still had on its way may be
+     * lost. */
+    for (struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN}; poll(&input, 1, 10) == 0;)
+        if (answered)
+            answers_discard(socket);
     zmq_close(socket);
     zmq_ctx_term(context);
     return code;

@@ -11,7 +11,10 @@
 
 /* Messages that wait in the process for each connection. More would only move a sender's backlog
  * into our memory, less would let the receiving thread run dry between two of libzmq's batches. */
-#define RECEIVE_MESSAGES_MAX 128
+#define ROUTER_MESSAGES_MAX 128
+/* A PUSH client closes when it has sent everything, and what is then still in the kernel's buffers
+ * is lost: so more is taken over from it at once. */
+#define PULL_MESSAGES_MAX 1000
 /* Answers that wait for a client that does not read; further ones are dropped and counted. */
 #define SEND_MESSAGES_MAX 1000
 /* A client that connects and does not say a word of ZMTP holds a descriptor only this long. */
@@ -107,7 +110,7 @@ static int network_set_options(const struct network *network, void *handle, enum
         int value;
     } settings[] = {
         {ZMQ_LINGER, 0},
-        {ZMQ_RCVHWM, RECEIVE_MESSAGES_MAX},
+        {ZMQ_RCVHWM, kind == NETWORK_PULL ? PULL_MESSAGES_MAX : ROUTER_MESSAGES_MAX},
         {ZMQ_SNDHWM, SEND_MESSAGES_MAX},
         {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
         {ZMQ_BACKLOG, CONNECTIONS_PENDING_MAX},

@@ -110,6 +110,7 @@ int column_map(struct column_place place, const struct npy_shape *expected, uint
         .row_count = row_count,
         .inode = status.inode,
         .ready = count,
+        .cleaned_at = count,
         /* What was written has blocks; so after the first lap all of it has. */
         .allocated_bytes = min_u64(count, row_count) * row_bytes,
     };
@@ -251,6 +252,10 @@ int column_make_ready(struct column *column, struct column_place place, uint64_t
     uint64_t wanted = count + rows;
     if (column->ready >= wanted)
         return 0;
+    if (count - column->cleaned_at >= column->row_count && column->cleaned_at > 0) {
+        column->ready = count + column->row_count;
+        return 0;
+    }
     uint64_t from = max_u64(column->ready, count);
     uint64_t slot = from % column->row_count;
     uint64_t end = slot + (wanted - from);
@@ -270,6 +275,14 @@ int column_make_ready(struct column *column, struct column_place place, uint64_t
     if (result == 0)
         column->ready = from + (column->row_count - slot) + end;
     return result;
+}
+
+void column_pages_cleaned(struct column *column, uint64_t count)
+{
+    if (count < column->row_count)
+        return;
+    column->ready = count;
+    column->cleaned_at = count;
 }
 
 int column_grow_file(struct column *column, struct column_place place, uint64_t row_count)

@@ -1,9 +1,10 @@
 /* column.h - one .npy file of a series as its writer has it: created, checked,
  * mapped, made ready ahead of use, grown.
  *
- *            0            ready               rows
- *   header | rows that can be stored to | not yet | (grow: the file ends here,
- * and moves)
+ *          | 0                         ready          row_count
+ *   header | rows that can be stored to | not yet     |
+ *
+ * A growing file ends at row_count, which moves.
  *
  * "Ready" means that the blocks are allocated and the pages are there and
  * writable, so that a store can neither fault for want of space nor for a file
@@ -26,6 +27,7 @@ struct column {
     uint64_t inode;           /* of the file that is mapped */
     uint64_t ready;           /* rows below this index can be stored to: an index, not a slot */
     uint64_t allocated_bytes; /* of rows, from the first on, known to have blocks */
+    uint64_t cleaned_at;      /* index from which on pages may have to be faulted in again */
 };
 
 /* Where the file is, relative to a folder's descriptor. */
@@ -64,6 +66,11 @@ uint64_t column_unallocated_bytes(const struct column *column, uint64_t count, u
  * -ENOSPC; -EBADMSG: another program cut the file; others from the system. */
 int column_make_ready(struct column *column, struct column_place place, uint64_t count,
                       uint64_t rows);
+
+/* A sync of the file begins: its pages will be write-protected, so a ring faults them in again,
+ * once, as it comes to them. A ring that laps between two syncs then finds all of them ready, and
+ * looks no more until the next. */
+void column_pages_cleaned(struct column *column, uint64_t count);
 
 /* A growth is two steps, so that two columns can grow together: first extend
  * and sync the file and map it anew (the old mapping stays in use on failure),

@@ -1,11 +1,11 @@
 /* Appending a block: what docs/format.md says under "Writing", in that order.
  *
- *   claim     is the batch new to this series, and where does its session's
- * entry go? plan      which stamps do the samples get? Nothing is written until
- * all of this is known. room      files grow, blocks are allocated, pages are
- * there: from here on nothing can fail. frontier  readers know which rows are
- * about to be overwritten. copy      values, then times or runs. publish   the
- * session's entry, the live words, and last the count. */
+ * - claim: is the batch new to this series, and where does its session's entry go?
+ * - plan: which stamps do the samples get? Nothing is written until all of this is known.
+ * - room: files grow, blocks are allocated, pages are there: from here on nothing can fail.
+ * - frontier: readers know which rows are about to be overwritten.
+ * - copy: values, then times or runs.
+ * - publish: the session's entry, the live words, and last the count. */
 #include "store_internal.h"
 
 #include "little_endian.h"
@@ -187,8 +187,10 @@ static void write_run(struct series *series, struct time_run run)
     struct column *runs = &series->stamps_column;
     char *at = runs->rows + series->runs_count % runs->row_count * runs->row_bytes;
     _Atomic int64_t *row = (_Atomic int64_t *)(void *)at;
-    /* Relaxed: a reader believes a run only below the runs count, and leaves out
-     * the slot that is written here. */
+    /* The runs count published before is seen before any word below: they may overwrite the oldest
+     * run, which a reader takes for gone only by that count. The words themselves are relaxed: a
+     * reader believes a run only below the runs count. */
+    atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&row[RUN_FIRST_INDEX], (int64_t)run.first, memory_order_relaxed);
     atomic_store_explicit(&row[RUN_T0_NS], run.t0_ns, memory_order_relaxed);
     atomic_store_explicit(&row[RUN_PERIOD_PS], run.period_ps, memory_order_relaxed);

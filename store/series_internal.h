@@ -135,6 +135,8 @@ void series_repair(struct series *series);
  * more runs. */
 int series_make_room(struct series *series, uint64_t samples);
 int series_make_runs_room(struct series *series, uint64_t runs);
+/* A sync of its files is about to begin (column_pages_cleaned). */
+void series_pages_cleaned(struct series *series);
 /* Brings both columns of a growing series to the same shape, if a growth was
  * cut between the two. */
 int series_finish_growth(struct series *series);

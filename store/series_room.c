@@ -144,3 +144,14 @@ int series_make_runs_room(struct series *series, uint64_t runs)
         result = column_make_ready(column, stamps_place(series, path), series->runs_count, runs);
     return judge(series, result);
 }
+
+void series_pages_cleaned(struct series *series)
+{
+    if (series->words == NULL || series->capacity == 0)
+        return;
+    column_pages_cleaned(&series->values_column, series->count);
+    if (!series_is_regular(series))
+        column_pages_cleaned(&series->stamps_column, series->count);
+    if (series->count >= series->ring_rows)
+        series->ready = series->count;
+}

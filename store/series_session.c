@@ -1,16 +1,15 @@
-/* The sixteen sessions that last wrote a series, in its head. An entry is four
- * words: session, sequence, the count that the sequence brings the series to,
- * the sequence before it.
+/* The sixteen sessions that last wrote a series, in its head. An entry is four words: session,
+ * sequence, the count that the sequence brings the series to, the sequence before it.
  *
- * Whatever moment a kill picks, the entry says the truth of the count that was
- * published:
+ * Whatever moment a kill picks, the entry says the truth of the count that was published. For a
+ * session that has an entry the words are written in this order:
  *
- *   known session   before = old sequence   the old sequence still stands, and
- * its count was reached count = new count       not reached: the one before
- * holds, which is the old one sequence = new          still not reached (count
- * is published)    reached: the new one holds new session     the words, then
- * the session: until then the entry is free evicted         its session word is
- * 0 first: a half of each would be a lie */
+ * - before = old sequence: the old sequence still stands, and its count was reached;
+ * - count = new count: not reached, so the one before holds, which is the old one;
+ * - sequence = new: still not reached; once count is published the new one holds.
+ *
+ * A new entry gets its session word last: until then it is free. An entry that gives way to another
+ * session loses its session word first: a half of each would be a lie. */
 #include "store_internal.h"
 
 #include <errno.h>

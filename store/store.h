@@ -205,7 +205,7 @@ void store_set_session_oracle(struct store *store,
 /* ---- administration ---- */
 
 /* Retires a series: unlinks its files (a reader that has them mapped keeps them) and its empty
- * folders. */
+ * folders. Survives a power cut once the store is closed. */
 int store_delete(struct store *store, struct series *series, struct error_text *error);
 
 /* Renames a series. -EEXIST, -EINVAL (the new name). A crash in between leaves both names for one

@@ -74,8 +74,7 @@ int store_delete(struct store *store, struct series *series, struct error_text *
     struct fs_status status;
     series_unmap(series);
     int result = store_remove_files(store->series_fd, series->name);
-    if (result == 0)
-        result = sync_folders(store->series_fd, series->name);
+    store->has_removed = true;
     if (result < 0)
         error_set_errno(error, result, "cannot delete %s", series->name);
     /* Without head.npy it is gone, whatever is left; with it, it is still there.

@@ -79,6 +79,7 @@ int store_flush_begin(struct store *store, struct store_flush **ret_flush)
         memcpy(names, series->name, series->name_bytes + 1);
         names += series->name_bytes + 1;
         series->is_dirty = false;
+        series_pages_cleaned(series);
     }
     store->dirty_count = 0;
     *ret_flush = flush;

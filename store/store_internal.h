@@ -28,6 +28,8 @@ struct store {
     uint64_t bytes_max; /* limits.bytes_max, or what stands for 0 */
     uint64_t reserved_bytes;
 
+    bool has_removed; /* series were deleted: that is synced when the store is closed */
+
     struct series **dirty; /* has room for every series */
     size_t dirty_count;
     size_t dirty_capacity;

@@ -280,6 +280,9 @@ void store_close(struct store *store)
     free(store->dirty);
     free(store->mapped);
     free(store->sessions);
+    /* Once for all that were deleted; until then a power cut may bring one back. */
+    if (store->has_removed)
+        (void)fs_sync_file_system(store->folder_fd);
     fs_close(store->series_fd);
     fs_close(store->folder_fd);
     fs_close(store->lock_fd);
