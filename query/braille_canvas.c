@@ -58,7 +58,8 @@ void braille_canvas_dot(struct braille_canvas *canvas, long x, long y, unsigned 
     if (x < 0 || y < 0 || x >= (long)canvas->columns * across || y >= (long)canvas->rows * down)
         return;
     struct cell *cell = &canvas->cells[(size_t)(y / down) * canvas->columns + (size_t)(x / across)];
-    uint8_t bit = canvas->ascii ? (uint8_t)(1 << (y % down)) : braille_bits[y % down][x % across];
+    static const uint8_t ascii_bits[2] = {1, 2};
+    uint8_t bit = canvas->ascii ? ascii_bits[y % down] : braille_bits[y % down][x % across];
     cell->dots = cell->dots | bit;
     cell->pen = (uint8_t)pen;
 }

@@ -88,7 +88,7 @@ static void missing_values_leave_a_gap(void **state)
     (void)state;
     struct plot_envelope *envelope = make(0, 999, 100);
     for (int64_t i = 0; i < 1000; i++)
-        add(envelope, i, i >= 500 && i < 600 ? (i % 2 ? NAN : INFINITY) : 1);
+        add(envelope, i, i >= 500 && i < 600 ? (i % 2 ? (double)NAN : (double)INFINITY) : 1);
     assert_int_equal(plot_envelope_finish(envelope), 0);
     assert_int_equal(envelope->missing, 100);
     assert_int_equal(envelope->columns[55].count, 0);
@@ -102,7 +102,7 @@ static void one_missing_value_parts_sparse_samples(void **state)
     (void)state;
     struct plot_envelope *envelope = make(0, 999, 1000);
     for (int64_t i = 0; i < 1000; i += 100)
-        add(envelope, i, i == 300 ? NAN : 1);
+        add(envelope, i, i == 300 ? (double)NAN : 1);
     assert_int_equal(plot_envelope_finish(envelope), 0);
     assert_true(envelope->columns[200].joined);
     assert_false(envelope->columns[400].joined);

@@ -17,7 +17,7 @@ static double sample(int64_t i, int64_t rows, int64_t line)
     if (i == rows / 3 && line == 0)
         return 45;
     if (i > rows * 8 / 10 && i < rows * 85 / 100)
-        return NAN;
+        return (double)NAN;
     int64_t period = rows / 3;
     int64_t phase = (i + line * period / 5) % period;
     int64_t height = phase < period / 2 ? phase : period - phase;
