@@ -39,7 +39,7 @@ const char *options_help(void)
            "  --help           print this and exit\n"
            "\n"
            "SIGHUP reads the configuration again, SIGTERM stores what has arrived and stops.\n"
-           "See ingestd(8) and ingestd.ini(5).\n";
+           "See ingestd(1) and ingestd.ini(5).\n";
 }
 
 static int options_set_action(struct options *options, enum options_action action,
