@@ -13,7 +13,7 @@
 #define WINDOW_BYTES_DEFAULT     ((size_t)64 << 20)
 #define RECONNECT_MIN_MS_DEFAULT 500
 #define RECONNECT_MAX_MS_DEFAULT 30000
-#define SILENCE_MS_DEFAULT       5000
+#define SILENCE_MS_DEFAULT       15000
 #define MILLISECONDS_MAX         86400000
 /* ZeroMQ holds the whole window and a few HELLO besides. */
 #define QUEUE_FRAMES_EXTRA 16

@@ -92,7 +92,8 @@ struct ingest_gateway_options {
     int reconnect_max_ms;
 
     /* Batches are kept and nothing comes back: after half of this the daemon is asked where it is,
-     * after all of it the connection is opened anew. 0 = 5,000. */
+     * after all of it the connection is opened anew. 0 = 15,000. (A connection that breaks is
+     * noticed at once.) */
     int silence_ms;
 
     /* Called inside push, poll and drain. They may call ingest_gateway_status(), nothing else. */

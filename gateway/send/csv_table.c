@@ -15,6 +15,8 @@
 #define ROWS_DEFAULT 1250
 /* Batches of many columns are kept to this unless --batch says more. */
 #define FRAME_BYTES_USUAL ((size_t)256 * 1024)
+/* Making a series takes the daemon milliseconds, in which it answers nobody. */
+#define COLUMNS_PER_BATCH_MAX 256
 /* Block header, padding and the longest name. */
 #define BLOCK_OVERHEAD_BYTES 304
 
@@ -85,8 +87,8 @@ static void choose_sizes(struct csv_table *table, size_t frame_bytes_max)
     size_t column_bytes = BLOCK_OVERHEAD_BYTES + cell_bytes * rows;
     size_t fixed_bytes = BLOCK_OVERHEAD_BYTES + 8 * (size_t)rows;
     size_t columns = limit > fixed_bytes ? (limit - fixed_bytes) / column_bytes : 0;
-    if (columns > WIRE_BLOCKS_MAX)
-        columns = WIRE_BLOCKS_MAX;
+    if (columns > COLUMNS_PER_BATCH_MAX)
+        columns = COLUMNS_PER_BATCH_MAX;
     table->columns_per_batch = columns > 0 ? columns : 1;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define TIMEOUT_DEFAULT_NS (10 * NS_PER_S)
+#define TIMEOUT_NS_MAX     (86400 * NS_PER_S)
 #define BATCH_SAMPLES_MAX  100000000
 #define PS_PER_S           1e12
 #define RATE_HZ_MAX        1e9
@@ -233,7 +234,8 @@ static bool parse_value(enum option_code code, const char *text, struct send_opt
     case OPTION_DURATION:
         return parse_positive_duration(text, &options->duration_ns);
     case OPTION_TIMEOUT:
-        return parse_positive_duration(text, &options->timeout_ns);
+        return parse_positive_duration(text, &options->timeout_ns) &&
+               options->timeout_ns <= TIMEOUT_NS_MAX;
     case OPTION_SEED:
         return units_parse_u64(text, UINT64_MAX, &options->seed);
     default:

@@ -16,6 +16,10 @@
 
 #define SLICE_MS             100
 #define DRAIN_INTERRUPTED_NS (2 * NS_PER_S)
+/* A daemon that is there but busy is given this many times --timeout. */
+#define SILENCE_TIMEOUTS 3
+#define SILENCE_MS_MIN   1000
+#define SILENCE_MS_MAX   600000
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -49,7 +53,10 @@ static int check_patience(struct sender *sender)
         return SENDER_INTERRUPTED;
     if (sender->is_live || status.answered_ms < 0)
         return 0;
-    if (status.durable < status.pushed && status.answered_ms * NS_PER_MS > timeout_ns) {
+    /* While the connection stands it may be busy: the gateway asks, and breaks it when nothing
+     * comes back. */
+    if (status.durable < status.pushed && !status.connected &&
+        status.answered_ms * NS_PER_MS > timeout_ns) {
         sender_clear_progress(sender);
         return send_fail(EX_TEMPFAIL, "%s: the daemon does not answer any more",
                          sender->options->endpoint);
@@ -97,10 +104,14 @@ int sender_open(const struct send_options *options, bool is_live, struct sender 
     sender->batches = batches;
     sender->opened_ns = sender->stored_moved_ns = clock_monotonic_ns();
     catch_signals();
+    int64_t silence_ms = SILENCE_TIMEOUTS * options->timeout_ns / NS_PER_MS;
     const struct ingest_gateway_options gateway_options = {
         .endpoint = options->endpoint,
         .name = options->name,
         .window_batches = SENDER_WINDOW_BATCHES,
+        .silence_ms = silence_ms < SILENCE_MS_MIN   ? SILENCE_MS_MIN
+                      : silence_ms > SILENCE_MS_MAX ? SILENCE_MS_MAX
+                                                    : (int)silence_ms,
         .on_progress = sender_on_progress,
         .on_refused = sender_on_refused,
         .on_delayed = sender_on_delayed,
