@@ -22,7 +22,8 @@ int64_t clock_monotonic_ns(void)
 
 void clock_sleep_ns(int64_t duration_ns)
 {
-    struct timespec left = {.tv_sec = duration_ns / NS_PER_S, .tv_nsec = duration_ns % NS_PER_S};
+    struct timespec left = {.tv_sec = (time_t)(duration_ns / NS_PER_S),
+                            .tv_nsec = (long)(duration_ns % NS_PER_S)};
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
         ;
 }
