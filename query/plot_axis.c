@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void axis_pad_range(double *low, double *high)
@@ -68,10 +69,12 @@ static void label_scientific(double value, int step_exponent, char label[AXIS_LA
     char text[AXIS_LABEL_BYTES];
     snprintf(text, sizeof text, "%.*e", digits, value);
     char *mark = strchr(text, 'e');
-    int exponent = 0;
-    if (mark != NULL && sscanf(mark + 1, "%d", &exponent) == 1)
+    long exponent = 0;
+    if (mark != NULL) {
         *mark = '\0';
-    snprintf(label, AXIS_LABEL_BYTES, "%.22se%d", text, exponent);
+        exponent = strtol(mark + 1, NULL, 10);
+    }
+    snprintf(label, AXIS_LABEL_BYTES, "%.22se%ld", text, exponent);
 }
 
 /* Plain where people would write it plain, else whichever form is shorter. */
@@ -128,7 +131,8 @@ void axis_values(double low, double high, unsigned wanted, struct axis *ret_axis
     double last = floor(high / size + 1e-9);
     bool plain = label_is_plain(fmax(fabs(first), fabs(last)) * size, step.exponent);
     int decimals = step.exponent < 0 ? -step.exponent : 0;
-    for (double number = first; number <= last && ret_axis->count < AXIS_TICKS_MAX; number++) {
+    for (unsigned i = 0; first + i <= last && ret_axis->count < AXIS_TICKS_MAX; i++) {
+        double number = first + i;
         double value = step_size(step, number);
         struct axis_tick tick = {.position = (value / 2 - low / 2) / half};
         tick.position = fmin(fmax(tick.position, 0), 1);

@@ -115,8 +115,8 @@ static int find_times(struct plot_lines *lines)
             query_error(0, "%s: no samples in this range", name);
             continue;
         }
-        int64_t from_ns;
-        int64_t to_ns;
+        int64_t from_ns = 0;
+        int64_t to_ns = 0;
         int error = first_time(rows, &from_ns);
         if (error == 0)
             error = reader_time_ns(series_rows_reader(rows), series_rows_to(rows) - 1, &to_ns);

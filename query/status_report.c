@@ -128,7 +128,7 @@ static int judge_series(struct status_report *report, const struct query_options
 {
     struct error_text error = {""};
     struct reader *reader = NULL;
-    struct reader_snapshot snapshot;
+    struct reader_snapshot snapshot = {0};
     int result = reader_open(options->store, name, &reader, &error);
     if (result == 0 && (result = reader_snapshot(reader, &snapshot)) < 0)
         error_set_errno(&error, result, "%s", name);

@@ -30,7 +30,7 @@ struct layout {
 
 size_t terminal_plot_columns(const struct terminal_plot_style *style)
 {
-    return 4 * style->width * braille_dots_across(style->ascii);
+    return 4 * (size_t)style->width * braille_dots_across(style->ascii);
 }
 
 /* Writes "1 name   2 name", as many a line as fit, or only counts the lines when `file` is NULL. */

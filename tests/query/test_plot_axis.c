@@ -70,7 +70,7 @@ static void no_two_values_read_the_same(void **state)
         unsigned wanted = 2 + (unsigned)rand_r(&seed) % 12;
         struct axis axis;
         axis_values(low, high, wanted, &axis);
-        assert_true(axis.count >= 1 && axis.count <= 2 * wanted);
+        assert_true(axis.count >= 1 && axis.count <= (size_t)2 * wanted);
         for (size_t i = 0; i < axis.count; i++) {
             assert_true(axis.ticks[i].position >= 0 && axis.ticks[i].position <= 1);
             for (size_t k = 0; k < i; k++)

@@ -28,7 +28,7 @@ static double sample(int64_t i, int64_t rows, int64_t line)
 static void fill(struct plot_figure *figure, int64_t rows, size_t columns)
 {
     figure->low_ns = INT64_C(1714557607000000000); /* 2024-05-01 10:00:07 UTC */
-    figure->high_ns = figure->low_ns + 20 * 60 * MINUTE_NS;
+    figure->high_ns = figure->low_ns + 1200 * MINUTE_NS;
     int64_t step_ns = (figure->high_ns - figure->low_ns) / (rows - 1);
     for (size_t line = 0; line < figure->lines_count; line++) {
         struct plot_envelope *envelope = NULL;
