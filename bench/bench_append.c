@@ -8,6 +8,7 @@
 #include "clock_ns.h"
 #include "store.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,10 +137,17 @@ static void bench_blocks(struct store *store)
     }
 }
 
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
 int main(int argc, char **argv)
 {
     char path[256];
-    char command[300];
     struct error_text error = {0};
     struct store *store;
     struct store_limits limits = {.series_max = 1000000};
@@ -155,6 +163,5 @@ int main(int argc, char **argv)
     bench_samples(store, SERIES_REGULAR, "regular");
     bench_blocks(store);
     store_close(store);
-    snprintf(command, sizeof command, "rm -rf '%s'", path);
-    return system(command) == 0 ? 0 : 1;
+    return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1;
 }

@@ -22,7 +22,8 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-_Static_assert(FS_HERE == AT_FDCWD, "the header spares its readers fcntl.h");
+// NOLINTNEXTLINE(misc-redundant-expression): the header spares its readers fcntl.h
+_Static_assert(FS_HERE == AT_FDCWD, "FS_HERE is AT_FDCWD");
 
 /* Repeats a call that a signal interrupted; `result` is then its value or the negative errno. */
 #define FS_RETRY(result, call)                                                                     \
@@ -138,7 +139,7 @@ int fs_write_at(int fd, const void *bytes, size_t length_bytes, uint64_t offset)
 
 int fs_write_zeros_at(int fd, uint64_t length_bytes, uint64_t offset)
 {
-    static const char zeros[256 << 10];
+    static char zeros[256 << 10]; /* not const: so it takes no room in the program */
     int result = 0;
     while (length_bytes > 0 && result == 0) {
         size_t piece_bytes = length_bytes < sizeof zeros ? (size_t)length_bytes : sizeof zeros;
@@ -209,6 +210,7 @@ int fs_populate_write(void *address, size_t length_bytes)
 int fs_populate_read(const void *address, size_t length_bytes)
 {
     /* madvise() takes a pointer to writable memory for every kind of advice. */
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     return advise((char *)(uintptr_t)address, length_bytes, MADV_POPULATE_READ);
 }
 
@@ -221,7 +223,7 @@ int fs_allocate(int fd, uint64_t offset, uint64_t length_bytes)
 
 int fs_extend(int fd, uint64_t size_bytes)
 {
-    struct fs_status status;
+    struct fs_status status = {0};
     int result = fs_stat(fd, &status);
     if (result < 0 || status.size_bytes >= size_bytes)
         return result;
@@ -301,7 +303,7 @@ static bool entry_is_folder(int folder, const struct dirent *entry)
 {
     if (entry->d_type != DT_UNKNOWN)
         return entry->d_type == DT_DIR;
-    struct fs_status status;
+    struct fs_status status = {0};
     return fs_stat_at(folder, entry->d_name, &status) == 0 && status.is_folder;
 }
 
@@ -322,7 +324,7 @@ int fs_for_each_entry(int folder, const char *path,
         errno = 0;
         const struct dirent *entry = readdir(stream);
         if (entry == NULL) {
-            result = -errno;
+            result = -errno; /* 0 at the end of the folder */
             break;
         }
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)

@@ -78,7 +78,7 @@ static int read_head(struct series *series, struct series_head *head, int64_t wo
     char path[SERIES_PATH_BYTES];
     char bytes[HEAD_FILE_BYTES];
     size_t read_bytes = 0;
-    struct fs_status status;
+    struct fs_status status = {0};
     int fd = fs_open_read_at(series->store->series_fd,
                              series_path(series->name, SERIES_HEAD_FILE, path));
     int result = fd < 0 ? fd : fs_read_at(fd, bytes, sizeof bytes, 0, &read_bytes);
@@ -175,7 +175,7 @@ static int map_head(struct series *series)
     if (result < 0)
         return result;
     char *words = (char *)address + NPY_HEADER_BYTES;
-    result = fs_populate_write(words, HEAD_WORDS * 8);
+    result = fs_populate_write(words, HEAD_WORDS * sizeof(int64_t));
     if (result < 0 && result != -EINVAL) {
         fs_unmap(address, HEAD_FILE_BYTES);
         return result == -EFAULT ? -ENOSPC : result;
@@ -208,6 +208,7 @@ static int map_files(struct series *series)
 static void unmap_files(struct series *series)
 {
     if (series->words != NULL)
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): the words are atomic, the mapping is not
         fs_unmap((char *)(uintptr_t)series->words - NPY_HEADER_BYTES, HEAD_FILE_BYTES);
     column_unmap(&series->values_column);
     column_unmap(&series->stamps_column);

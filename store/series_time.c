@@ -2,6 +2,7 @@
 
 #include "little_endian.h"
 
+#include <assert.h>
 #include <errno.h>
 
 /* Products of a count and a period pass 64 bits. */
@@ -101,11 +102,13 @@ static void squeeze(wide last_ns, wide end_ns, uint64_t count, wide *ret_t0_ns,
                     int64_t *ret_period_ps)
 {
     wide room_ns = end_ns - last_ns;
+    wide samples = count;
+    assert(samples > 0);
     /* Where there are fewer nanoseconds than samples, the end moves by less than
      * one each. */
-    if (room_ns < (wide)count)
-        room_ns = (wide)count;
-    wide period_ps = room_ns * PS_PER_NS / (wide)count;
+    if (room_ns < samples)
+        room_ns = samples;
+    wide period_ps = room_ns * PS_PER_NS / samples;
     if (period_ps > INT64_MAX)
         period_ps = INT64_MAX;
     *ret_period_ps = (int64_t)period_ps;

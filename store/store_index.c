@@ -47,6 +47,7 @@ int store_index_init(struct store_index *index)
     if (index->slots == NULL)
         return -ENOMEM;
     /* Sixteen random bytes that the kernel gives to every process. */
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): getauxval() returns pointers as numbers
     const void *random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
     if (random != NULL)
         index->seed = le_load_u64(random);

@@ -50,7 +50,7 @@ int store_map_add(struct store *store, struct series *series)
 {
     if (store->mapped_count == store->mapped_capacity) {
         size_t capacity = store->mapped_capacity > 0 ? store->mapped_capacity * 2 : 1024;
-        struct series **mapped = realloc(store->mapped, capacity * sizeof mapped[0]);
+        struct series **mapped = realloc(store->mapped, capacity * sizeof(struct series *));
         if (mapped == NULL)
             return -ENOMEM;
         store->mapped = mapped;

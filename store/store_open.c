@@ -89,7 +89,7 @@ int store_add(struct store *store, struct series *series)
 {
     if (store->dirty_capacity <= store->index.count) {
         size_t capacity = store->dirty_capacity > 0 ? store->dirty_capacity * 2 : 1024;
-        struct series **dirty = realloc(store->dirty, capacity * sizeof dirty[0]);
+        struct series **dirty = realloc(store->dirty, capacity * sizeof(struct series *));
         if (dirty == NULL)
             return -ENOMEM;
         store->dirty = dirty;
@@ -200,7 +200,7 @@ static int break_twins(struct store *store)
     size_t count = 0;
     if (store->index.count < 2)
         return 0;
-    struct series **all = calloc(store->index.count, sizeof all[0]);
+    struct series **all = calloc(store->index.count, sizeof(struct series *));
     if (all == NULL)
         return -ENOMEM;
     for (size_t at = 0; at <= store->index.mask; at++) {
@@ -208,7 +208,7 @@ static int break_twins(struct store *store)
         if (series != NULL && series->broken == NULL)
             all[count++] = series;
     }
-    qsort(all, count, sizeof all[0], compare_ids);
+    qsort(all, count, sizeof(struct series *), compare_ids);
     for (size_t i = 1; i < count; i++) {
         if (all[i]->id != all[i - 1]->id)
             continue;
