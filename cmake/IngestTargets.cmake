@@ -8,8 +8,10 @@ target_compile_options(ingest_flags INTERFACE
   -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-align -Wcast-qual
   -Wwrite-strings -Wundef -Wformat=2 -Wvla -Wdouble-promotion -Wnull-dereference
   -fno-common -fstack-protector-strong
+  # Small boards: what a program does not use is left out, and unwinding is for the debug information alone.
+  -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build)
-target_link_options(ingest_flags INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
+target_link_options(ingest_flags INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections -Wl,-z,noseparate-code)
 if(INGEST_WERROR)
   target_compile_options(ingest_flags INTERFACE -Werror)
 endif()
@@ -41,4 +43,11 @@ function(ingest_program name)
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ingest_flags ${PROGRAM_LIBS})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# ingest_small(TARGET...): code that runs once or waits for people is built for size: the programs go to small boards.
+function(ingest_small)
+  foreach(target ${ARGN})
+    target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-Os>)
+  endforeach()
 endfunction()
