@@ -178,6 +178,8 @@ static void test_kill_between_the_words_of_a_new_session(void **state)
             fixture_set_word(fixture, name, HEAD_SESSIONS + w, steps[step][w]);
         fixture_open(fixture);
         series = fixture_find(fixture, name);
+        /* A session that has nothing here takes nobody's place. */
+        assert_int_equal(fixture_word(fixture, name, HEAD_SESSIONS), 0);
         assert_appended(series, 8, 1);
         assert_duplicate(series, 8, 1);
     }

@@ -114,6 +114,8 @@ static void test_busy_series_stay_mapped(void **state)
         assert_int_equal(append_count(busy, 1), 0);
     }
     assert_in_range(mapped_anew, 1, 1);
+    for (unsigned i = 95; i < 100; i++)
+        assert_non_null(slow[i]->words);
     assert_in_range(fixture->store->mapped_count, 19, 20);
 }
 
