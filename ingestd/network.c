@@ -38,7 +38,6 @@ struct network {
     zmq_pollitem_t *items; /* the watched descriptors, then the sockets */
     size_t watch_count;
     zmq_msg_t message; /* of the frame that was given out last */
-    bool accepting;
 };
 
 /* errno of ZeroMQ's own kind becomes the nearest one that the system knows. */
@@ -73,10 +72,19 @@ int network_open(uint64_t frame_bytes_max, struct network **ret_network, struct 
         return error_set_errno(error, -ENOMEM, "sockets");
     }
     network->frame_bytes_max = frame_bytes_max;
-    network->accepting = true;
     zmq_msg_init(&network->message);
     *ret_network = network;
     return 0;
+}
+
+/* The path of an ipc endpoint that is a file; NULL for other endpoints and for abstract names. */
+static const char *network_socket_file(const char *endpoint)
+{
+    static const char scheme[] = "ipc://";
+    if (strncmp(endpoint, scheme, sizeof scheme - 1) != 0)
+        return NULL;
+    const char *path = endpoint + sizeof scheme - 1;
+    return path[0] == '/' ? path : NULL;
 }
 
 void network_close(struct network *network, int linger_ms)
@@ -85,6 +93,10 @@ void network_close(struct network *network, int linger_ms)
         return;
     zmq_msg_close(&network->message);
     for (size_t i = 0; i < network->socket_count; i++) {
+        /* ZeroMQ leaves it behind. While we listen there it is ours. */
+        const char *path = network_socket_file(network->sockets[i].endpoint);
+        if (path != NULL)
+            unlink(path);
         zmq_setsockopt(network->sockets[i].handle, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
         zmq_close(network->sockets[i].handle);
     }
@@ -135,23 +147,16 @@ static int network_set_options(const struct network *network, void *handle, enum
  * one answers. */
 static bool network_path_is_taken(const char *endpoint)
 {
-    static const char scheme[] = "ipc://";
-    if (strncmp(endpoint, scheme, sizeof scheme - 1) != 0)
-        return false;
-    const char *path = endpoint + sizeof scheme - 1;
+    const char *path = network_socket_file(endpoint);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t path_bytes = strlen(path);
-    if (path_bytes == 0 || path_bytes >= sizeof address.sun_path)
+    if (path == NULL || strlen(path) >= sizeof address.sun_path)
         return false;
-    memcpy(address.sun_path, path, path_bytes);
-    if (path[0] == '@')
-        address.sun_path[0] = '\0';
+    memcpy(address.sun_path, path, strlen(path));
 
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
-    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path_bytes);
-    int result = connect(fd, (const struct sockaddr *)&address, length);
+    int result = connect(fd, (const struct sockaddr *)&address, sizeof address);
     bool taken = result == 0 || errno == EAGAIN;
     close(fd);
     return taken;
@@ -213,15 +218,6 @@ int network_bind(struct network *network, enum network_kind kind, const char *en
         snprintf(made->endpoint, sizeof made->endpoint, "%s", endpoint);
     network->socket_count = count + 1;
     return 0;
-}
-
-void network_stop_accepting(struct network *network)
-{
-    if (!network->accepting)
-        return;
-    network->accepting = false;
-    for (size_t i = 0; i < network->socket_count; i++)
-        zmq_unbind(network->sockets[i].handle, network->sockets[i].endpoint);
 }
 
 size_t network_socket_count(const struct network *network)

@@ -48,9 +48,6 @@ void network_close(struct network *network, int linger_ms);
 int network_bind(struct network *network, enum network_kind kind, const char *endpoint,
                  struct error_text *error);
 
-/* No new connection is accepted from now on; the ones there are go on. */
-void network_stop_accepting(struct network *network);
-
 size_t network_socket_count(const struct network *network);
 /* As bound: a wildcard port is resolved. */
 const char *network_endpoint(const struct network *network, size_t socket);

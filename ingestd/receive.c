@@ -292,7 +292,7 @@ static void receive_batch(struct daemon *daemon, const struct network_frame *fra
         verdict_refuse_all(refusal, WIRE_TOO_LARGE, batch.block_count,
                            "a frame of %zu bytes is above max_batch, %" PRIu64, frame->byte_count,
                            daemon->started->max_batch_bytes);
-    } else {
+    } else if (batch.block_count > 0) {
         status_add(daemon->status, STATUS_BATCHES, 1);
     }
     if (batch.session != 0) {

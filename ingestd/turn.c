@@ -96,7 +96,9 @@ static uint64_t turn_once(struct daemon *daemon, int timeout_ms, bool *ret_is_id
     return frame_count;
 }
 
-/* What gateways have sent already is stored, so that they need not send it again. */
+/* What gateways have sent already is stored, so that they need not send it again. The endpoints
+ * stay bound: ZeroMQ ends the connections of an endpoint that is unbound, and with them what is on
+ * its way in them, answers too. */
 static void turn_drain(struct daemon *daemon)
 {
     int64_t deadline_ns = clock_monotonic_ns() + DRAIN_MAX_NS;
@@ -121,7 +123,6 @@ static void turn_stop(struct daemon *daemon)
 {
     notify_send(&daemon->notify, "STOPPING=1\nSTATUS=storing what has arrived");
     status_set(daemon->status, STATUS_STATE, STATUS_STOPPING);
-    network_stop_accepting(daemon->network);
     turn_drain(daemon);
     if (daemon->exit_code != 0 || tick_finish(daemon) < 0)
         return;

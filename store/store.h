@@ -28,7 +28,8 @@ struct store_limits {
  * (damaged head, missing column) is left alone and refused later with its reason;
  * store_series_broken() lists them. What a killed writer left half done is finished: session
  * entries that do not hold are put back, runs at or above count dropped, a short file extended to
- * its header. -EWOULDBLOCK: another process has the lock. */
+ * its header; what it had not synced is dirty, so that the next flush covers it. -EWOULDBLOCK: another
+ * process has the lock. */
 int store_open(const char *path, const struct store_limits *limits, struct store **ret_store,
                struct error_text *error);
 

@@ -224,6 +224,19 @@ static int break_twins(struct store *store)
     return 0;
 }
 
+/* What a writer before us appended and did not live to sync. A series that was never synced may lack
+ * its folders on disk, too. */
+static void mark_unsynced(struct store *store)
+{
+    for (size_t at = 0; store->index.count > 0 && at <= store->index.mask; at++) {
+        struct series *series = store->index.slots[at].series;
+        if (series == NULL || series->broken != NULL || series->durable >= series->count)
+            continue;
+        series->is_new = series->durable == 0;
+        store_mark_dirty(store, series);
+    }
+}
+
 /* ---- */
 
 int store_open(const char *path, const struct store_limits *limits, struct store **ret_store,
@@ -262,6 +275,7 @@ int store_open(const char *path, const struct store_limits *limits, struct store
         error_set_errno(error, result, "cannot read the series of %s", path);
         goto failed;
     }
+    mark_unsynced(store);
     *ret_store = store;
     return 0;
 

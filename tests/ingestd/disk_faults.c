@@ -1,0 +1,62 @@
+/* disk_faults.c - loaded before libc into a daemon under test: makes a disk fail while the file
+ * that $DISK_FAULT_WHILE names is there. $DISK_FAULT says how: "sync" (an input/output error) or
+ * "space" (no space left). */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool fault_is(const char *kind)
+{
+    const char *wanted = getenv("DISK_FAULT");
+    const char *path = getenv("DISK_FAULT_WHILE");
+    return wanted != NULL && path != NULL && strcmp(wanted, kind) == 0 && access(path, F_OK) == 0;
+}
+
+static int fail_with(int code)
+{
+    errno = code;
+    return -1;
+}
+
+/* A function pointer out of dlsym()'s data pointer, as POSIX allows and ISO C does not. */
+#define NEXT(variable, name)                                                                       \
+    do {                                                                                           \
+        void *found = dlsym(RTLD_NEXT, name);                                                      \
+        memcpy(&(variable), &found, sizeof(variable));                                             \
+    } while (0)
+
+int fdatasync(int fd)
+{
+    int (*next)(int);
+    if (fault_is("sync"))
+        return fail_with(EIO);
+    NEXT(next, "fdatasync");
+    return next(fd);
+}
+
+int syncfs(int fd)
+{
+    int (*next)(int);
+    if (fault_is("sync"))
+        return fail_with(EIO);
+    NEXT(next, "syncfs");
+    return next(fd);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t length)
+{
+    int (*next)(int, int, off_t, off_t);
+    if (fault_is("space"))
+        return fail_with(ENOSPC);
+    NEXT(next, "fallocate");
+    return next(fd, mode, offset, length);
+}
+
+int fallocate64(int fd, int mode, off64_t offset, off64_t length)
+{
+    return fallocate(fd, mode, offset, length);
+}

@@ -1,0 +1,229 @@
+"""The command line: options, exit codes, checks of the configuration, work on a store at rest; and status.npy."""
+
+import os
+import stat
+import subprocess
+import unittest
+
+import numpy as np
+from ingest_daemon import STATUS, Daemon, free_port, now_ns, program, read_status, wait_for
+from ingest_wire import *
+
+T0 = 1_700_000_000 * 10**9
+
+
+def ingestd(*arguments):
+    done = subprocess.run([program("ingestd"), *arguments], capture_output=True, text=True, timeout=30,
+                          stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Options(unittest.TestCase):
+    def test_help_and_version(self):
+        code, out, errors = ingestd("--help")
+        self.assertEqual((code, errors), (0, ""))
+        for option in ("--config", "--store", "--check-config", "--delete", "--rename", "--version", "--help"):
+            self.assertIn(option, out)
+        code, out, errors = ingestd("--version")
+        self.assertEqual((code, errors), (0, ""))
+        self.assertRegex(out, r"^ingestd \d+\.\d+\.\d+ \(format 1, protocol 1, libzmq 4\.\d+\.\d+\)\n$")
+
+    def test_mistakes_are_usage(self):
+        for arguments in (["--nonsense"], ["--keygen", "x"], ["--repair"], ["-x"], ["word"], ["--config"], ["--store"],
+                          ["--store", ""], ["--delete"], ["--rename", "a"], ["--rename", "a", "--help"],
+                          ["--check-config", "--delete", "a"], ["--delete", "a", "--rename", "a", "b"],
+                          ["--check-config", "word"]):
+            with self.subTest(arguments):
+                code, out, errors = ingestd(*arguments)
+                self.assertEqual((code, out), (64, ""))
+                self.assertRegex(errors, r"^ingestd: error: .*see ingestd --help\n$")
+
+
+class Configuration(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon()
+        self.addCleanup(self.daemon.close)
+
+    def check(self, config, *arguments):
+        self.daemon.configure(config)
+        return self.daemon.run("--check-config", *arguments)
+
+    def test_a_good_one(self):
+        code, out, errors = self.check("[series.a]\nmatch = plant/**\nmode = grow\n")
+        self.assertEqual((code, out, errors), (0, self.daemon.config_path + ": configuration is good\n", ""))
+        self.assertFalse(os.path.exists(self.daemon.store), "a check creates nothing")
+
+    def test_mistakes_name_file_line_and_key(self):
+        for config, where in (("[flush]\ninterval = 5 parsecs\n", r"\[flush\] interval"),
+                              ("[flush]\nintervall = 1s\n", r"\[flush\] intervall"),
+                              ("[flussh]\n", r"\[flussh\]"),
+                              ("[series.a]\nmode = ring\n", r"\[series\.a\] match"),
+                              ("[series.a]\nmatch = a//b\n", r"\[series\.a\] match: 'a//b'"),
+                              ("[series.a]\nmatch = .x/**\n", r"\[series\.a\] match: '\.x/\*\*'")):
+            with self.subTest(config):
+                for arguments in (["--check-config"], []):
+                    self.daemon.configure(config)
+                    code, out, errors = self.daemon.run(*arguments)
+                    self.assertEqual((code, out), (78, ""))
+                    self.assertRegex(errors, r"ingestd: error: %s:\d+: %s" % (self.daemon.config_path, where))
+
+    def test_no_endpoint_at_all(self):
+        self.daemon.routers, self.daemon.pulls = [], []
+        code, _, errors = self.check("")
+        self.assertEqual(code, 78)
+        self.assertIn("[listen]", errors)
+
+    def test_a_missing_file(self):
+        for arguments in (["--check-config"], [], ["--delete", "x"]):
+            code, _, errors = ingestd("--config", self.daemon.folder + "/none.ini", *arguments)
+            self.assertEqual(code, 66)
+            self.assertIn("none.ini", errors)
+
+    def test_the_sample_file(self):
+        sample = os.path.join(os.environ.get("INGEST_SOURCE", os.path.join(os.path.dirname(__file__), "..", "..")),
+                              "config", "ingestd.ini")
+        self.assertEqual(ingestd("--config", sample, "--check-config")[0], 0)
+
+
+class Places(unittest.TestCase):
+    """A store or an endpoint that cannot be: a clear message, and an exit code that says whether to try again."""
+
+    def setUp(self):
+        self.daemon = Daemon()
+        self.addCleanup(self.daemon.close)
+
+    def fail(self, code, text):
+        self.daemon.configure()
+        result, _, errors = self.daemon.run()
+        self.assertEqual(result, code, errors)
+        self.assertIn(text, errors)
+
+    def test_the_folder_above_is_missing(self):
+        self.daemon.store = self.daemon.folder + "/no/such/store"
+        self.fail(78, self.daemon.store)
+
+    def test_the_store_is_a_file(self):
+        self.daemon.store = self.daemon.config_path
+        self.fail(78, self.daemon.store)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
+    def test_the_store_is_not_ours(self):
+        os.mkdir(self.daemon.store, 0o500)
+        self.fail(78, self.daemon.store)
+
+    def test_endpoints_that_cannot_be(self):
+        for endpoint, code in (("ipc://%s/missing/socket" % self.daemon.folder, 78),
+                               ("tcp://203.0.113.77:%d" % free_port(), 75), ("tcp://no-such-device:5570", 78)):
+            with self.subTest(endpoint):
+                self.daemon.routers = [endpoint]
+                self.fail(code, "cannot listen on " + endpoint)
+
+    def test_a_port_in_use(self):
+        with Daemon(tcp=True) as other:
+            self.daemon.routers = other.routers
+            self.fail(75, "cannot listen on " + other.router)
+
+    def test_store_option_goes_before_the_file(self):
+        self.daemon.arguments = ["--store", self.daemon.folder + "/elsewhere"]
+        self.daemon.store = self.daemon.folder + "/elsewhere"
+        self.daemon.start()
+        self.assertTrue(os.path.isdir(self.daemon.store + "/series"))
+
+    def test_files_follow_the_umask(self):
+        self.daemon.start()
+        self.daemon.req().ask(encode_batch([block("a/b", "f8", [1], clock=ARRIVAL)]))
+        mode = stat.S_IMODE(os.stat(self.daemon.series_folder("a/b") + "/values.npy").st_mode)
+        self.assertEqual(mode & 0o007, 0, "nothing for others")
+
+
+class Administration(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon().start()
+        self.addCleanup(self.daemon.close)
+        self.names = ["a/x", "a/y", "a/b/x", "b/x"]
+        reply = self.daemon.req().ask(encode_batch([block(name, "f8", [1, 2, 3], t0_ns=T0, period_ps=10**9)
+                                                    for name in self.names]))
+        self.assertEqual(reply.code, OK)
+        self.assertEqual(self.daemon.stop(), 0)
+
+    def test_delete(self):
+        code, out, _ = self.daemon.run("--delete", "a/*")
+        self.assertEqual((code, out), (0, "deleted a/x\ndeleted a/y\n"))
+        self.assertEqual([self.daemon.has(name) for name in self.names], [False, False, True, True])
+        self.assertEqual(self.daemon.run("--delete", "a/b/x")[:2], (0, "deleted a/b/x\n"))
+        self.assertFalse(os.path.exists(self.daemon.series_folder("a")), "empty folders go too")
+        code, out, errors = self.daemon.run("--delete", "a/**")
+        self.assertEqual((code, out), (66, ""))
+        self.assertIn("a/**", errors)
+        self.assertEqual(self.daemon.run("--delete", "a//b")[0], 64)
+        # The name may be used anew, with another type.
+        self.daemon.start()
+        self.assertEqual(self.daemon.req().ask(encode_batch([block("a/x", "i4", [7], clock=ARRIVAL)])).code, OK)
+
+    def test_rename(self):
+        self.assertEqual(self.daemon.run("--rename", "a/x", "c/d/e")[:2], (0, "renamed a/x to c/d/e\n"))
+        np.testing.assert_array_equal(self.daemon.values("c/d/e"), [1, 2, 3])
+        self.assertFalse(self.daemon.has("a/x"))
+        self.assertEqual(self.daemon.run("--rename", "a/x", "z")[0], 66)
+        self.assertEqual(self.daemon.run("--rename", "a/y", "b/x")[0], 73)
+        self.assertEqual(self.daemon.run("--rename", "a/y", "bad name")[0], 64)
+        self.assertTrue(self.daemon.has("a/y") and self.daemon.has("b/x"))
+        self.daemon.start()
+        reply = self.daemon.req().ask(encode_batch([block("c/d/e", "f8", [4], t0_ns=T0 + 3 * 10**6, period_ps=10**9)]))
+        self.assertEqual(reply.code, OK)
+        np.testing.assert_array_equal(self.daemon.values("c/d/e"), [1, 2, 3, 4])
+
+    def test_no_store_is_not_created(self):
+        self.daemon.arguments = ["--store", self.daemon.folder + "/none"]
+        self.assertEqual(self.daemon.run("--delete", "**")[0], 66)
+        self.assertEqual(self.daemon.run("--rename", "a", "b")[0], 66)
+        self.assertFalse(os.path.exists(self.daemon.folder + "/none"))
+
+
+class Status(unittest.TestCase):
+    def test_counters(self):
+        with Daemon("[flush]\ninterval = 50ms\n") as daemon:
+            client = daemon.req()
+            client.hello(1, 1, b"counted")
+            frames = [encode_batch([block("a", "f4", [1, 2], t0_ns=T0, period_ps=10**9),
+                                    block("b", "f8", [1], times_ns=[T0])], session=1, sequence=1),
+                      encode_batch([block("a", "f4", [1, 2], t0_ns=T0, period_ps=10**9)], session=1, sequence=1),
+                      encode_batch([block("b", "f8", [1, 2], times_ns=[T0, T0 + 9])], session=1, sequence=2),
+                      encode_batch([block("bad name", "f8", [1, 2], times_ns=[T0, T0 + 9])], session=1, sequence=3),
+                      b"text f=1,s=\"x\" %d" % T0]
+            for frame in frames:
+                client.ask(frame)
+            wait_for(lambda: daemon.status("flush_bytes") >= 8 + 8 + 8, "a tick")
+            wait_for(lambda: daemon.status("series") == 3, "the once-a-second words")
+            words = {name: daemon.status(name) for name in STATUS}
+            self.assertEqual(words["frames"], 6)
+            self.assertEqual(words["bytes"], sum(map(len, frames)) + len(encode_hello(1, 1, b"counted")))
+            self.assertEqual((words["blocks"], words["samples"]), (4, 5))
+            self.assertEqual((words["duplicates"], words["late"], words["strings_skipped"]), (1, 1, 1))
+            self.assertEqual((words["replies"], words["replies_dropped"]), (6, 0))
+            self.assertEqual((words["sessions"], words["series_broken"]), (1, 0))
+            self.assertEqual(words["newest_ns"], T0 + 10**6)
+            self.assertEqual(daemon.refused(BAD_NAME), 1)
+            self.assertGreater(words["budget_bytes"], words["reserved_bytes"])
+            self.assertGreater(words["reserved_bytes"], 0)
+            self.assertLess(abs(words["started_ns"] - now_ns()), 60 * 10**9)
+            heartbeat = words["heartbeat_ns"]
+            wait_for(lambda: daemon.status("heartbeat_ns") > heartbeat, "the heart beats")
+            ticks = daemon.status("flush_ticks")
+            wait_for(lambda: daemon.status("flush_ticks") > ticks + 2, "ticks go on with nothing to do")
+
+    def test_a_peer_that_never_reads_harms_nobody(self):
+        with Daemon() as daemon:
+            deaf = daemon.dealer()
+            deaf.socket.rcvhwm = 1
+            deaf.close()
+            gone = daemon.dealer()
+            gone.send(encode_batch([block("a", "f8", [1], clock=ARRIVAL)], flags=FLAG_WAIT))
+            gone.close()
+            client = daemon.req()
+            for _ in range(20):
+                self.assertEqual(client.ask(encode_batch([block("b", "f8", [1], clock=ARRIVAL)])).code, OK)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,76 @@
+"""A disk that fails: a failed sync ends the daemon, a full disk is an answer."""
+
+import os
+import unittest
+
+import numpy as np
+from ingest_daemon import BUILD, SANITIZED, Daemon, wait_for
+from ingest_wire import *
+
+T0 = 1_700_000_000 * 10**9
+LIBRARY = os.path.join(BUILD, "tests", "ingestd", "libdisk_faults.so")
+
+
+@unittest.skipIf(SANITIZED, "the sanitizer's own library must be the first one")
+class Disk(unittest.TestCase):
+    def start(self, fault, config):
+        daemon = Daemon(config)
+        self.addCleanup(daemon.close)
+        self.switch = os.path.join(daemon.folder, "fault")
+        daemon.environment.update(LD_PRELOAD=LIBRARY, DISK_FAULT=fault, DISK_FAULT_WHILE=self.switch)
+        return daemon.start()
+
+    def fail(self):
+        open(self.switch, "w").close()
+
+    def heal(self):
+        os.unlink(self.switch)
+
+    def batch(self, session, sequence, values=(1.0,), flags=0, name="a"):
+        return encode_batch([block(name, "f8", list(values), t0_ns=T0 + sequence * 10**12, period_ps=10**9)],
+                            session=session, sequence=sequence, flags=flags)
+
+    def test_a_failed_sync_ends_the_daemon(self):
+        daemon = self.start("sync", "[flush]\ninterval = 1h\n")
+        client = daemon.dealer()
+        client.hello(1)
+        client.send(self.batch(1, 1, flags=FLAG_WAIT))
+        self.assertEqual(client.receive().durable, 1)
+        self.fail()
+        client.send(self.batch(1, 2, flags=FLAG_WAIT))
+        self.assertEqual(daemon.process.wait(20), 74)
+        self.assertRegex(daemon.log(), "error: cannot make the store durable: .*Input/output error.*stopping")
+        self.assertEqual([r for r in client.receive_all() if r.durable > 1], [], "nobody is told that it is durable")
+        self.assertEqual(daemon.head("a", "durable"), 1)
+        # Nor does a start on such a disk claim anything.
+        daemon.launch()
+        self.assertEqual(daemon.process.wait(20), 74)
+        self.heal()
+        daemon.start()
+        self.assertEqual(daemon.head("a", "durable"), 2)
+
+    def test_the_last_sync_counts_too(self):
+        daemon = self.start("sync", "[flush]\ninterval = 1h\n")
+        client = daemon.req()
+        client.ask(self.batch(1, 1))
+        self.fail()
+        self.assertEqual(daemon.stop(), 74)
+
+    def test_a_full_disk_asks_for_a_resend(self):
+        daemon = self.start("space", "[series.a]\nmatch = a\nmode = grow\n")
+        client = daemon.req()
+        self.assertEqual(client.ask(self.batch(1, 1)).code, OK)
+        self.fail()
+        big = np.arange(400000.0)
+        reply = client.ask(self.batch(1, 2, big))
+        self.assertEqual((reply.code, reply.stored), (STORE_FULL, 1))
+        reply = client.ask(self.batch(1, 2, name="new"))
+        self.assertEqual((reply.code, reply.stored), (STORE_FULL, 1))
+        self.assertEqual(daemon.count("new"), 0)
+        self.heal()
+        self.assertEqual(client.ask(self.batch(1, 2, big)).code, OK)
+        np.testing.assert_array_equal(daemon.values("a"), np.concatenate([[1.0], big]))
+
+
+if __name__ == "__main__":
+    unittest.main()
