@@ -63,7 +63,7 @@ static int take_options(struct ingest_gateway *gateway,
     if (options->name != NULL) {
         if (strlen(options->name) >= sizeof gateway->name)
             return -EINVAL;
-        strcpy(gateway->name, options->name);
+        memcpy(gateway->name, options->name, strlen(options->name) + 1);
     } else if (gethostname(gateway->name, sizeof gateway->name) != 0) {
         gateway->name[0] = '\0';
     }

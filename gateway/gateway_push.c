@@ -153,9 +153,13 @@ static int block_to_wire(const struct ingest_block *block, struct wire_block *re
     return 0;
 }
 
+struct block_list {
+    const struct ingest_block *blocks;
+};
+
 static int block_at(void *context, size_t index, struct wire_block *ret_block)
 {
-    const struct ingest_block *blocks = context;
+    const struct ingest_block *blocks = ((const struct block_list *)context)->blocks;
     /* The first block has none before it whose times it could share. */
     if (index == 0 && blocks[0].clock == INGEST_PREVIOUS)
         return -EINVAL;
@@ -167,7 +171,6 @@ static int block_at(void *context, size_t index, struct wire_block *ret_block)
 int ingest_gateway_push(struct ingest_gateway *gateway, const struct ingest_block *blocks,
                         size_t block_count, int timeout_ms, uint64_t *ret_sequence)
 {
-    /* block_at() only reads them. */
-    return gateway_push_blocks(gateway, block_at, (void *)(uintptr_t)blocks, block_count,
-                               timeout_ms, ret_sequence);
+    struct block_list list = {.blocks = blocks};
+    return gateway_push_blocks(gateway, block_at, &list, block_count, timeout_ms, ret_sequence);
 }

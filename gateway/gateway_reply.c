@@ -50,10 +50,7 @@ static bool take_marks(struct ingest_gateway *gateway, const struct wire_reply *
     uint64_t stored_before = gateway->stored;
     bool has_moved = durable != gateway->durable || stored != stored_before;
 
-    if (stored < gateway->stored) {
-        gateway->stored = stored;
-        gateway_rewind(gateway);
-    } else if (stored > gateway->sent) {
+    if (stored < gateway->stored || stored > gateway->sent) {
         gateway->stored = stored;
         gateway_rewind(gateway);
     } else {

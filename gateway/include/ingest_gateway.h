@@ -81,10 +81,10 @@ struct ingest_gateway_options {
     uint64_t session;
     uint64_t first_sequence;
 
-    /* What is kept until durable, in batches (0 = 1,024) and bytes (0 = 64 MiB). A single batch
+    /* What is kept until durable, in bytes (0 = 64 MiB) and batches (0 = 1,024). A single batch
      * that is larger is taken when nothing else is kept. */
-    uint32_t window_batches;
     size_t window_bytes;
+    uint32_t window_batches;
 
     /* Pause before a new connection: random in [min, 3 min), then doubling up to max. 0 = 500 and
      * 30,000. */

@@ -6,12 +6,15 @@
 #include "value_convert.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 /* Also the longest way to write a double that anybody uses. */
 #define NUMBER_BYTES_MAX 400
+/* int64 ends there. */
+#define NS_LIMIT 9223372036854775808.0
 
 /* Digits with an optional sign that fit 64 bits: the usual integer, without the detour over a
  * double. */
@@ -131,7 +134,7 @@ bool csv_parse_time(const char *text, size_t length, enum send_time_unit unit, i
         double value;
         if (parse_double(text, length, &value)) { /* 1.7e9 */
             value *= (double)unit_ns[unit];
-            if (!(value > -0x1p63 && value < 0x1p63))
+            if (!(fabs(value) < NS_LIMIT))
                 return false;
             *ret_ns = (int64_t)value;
             return true;

@@ -53,7 +53,7 @@ static int name_column(struct csv_table *table, struct csv_column *column,
     if (strlen(series) >= sizeof column->name)
         return error_set(error, -EINVAL, "--series: a name has at most %d bytes",
                          WIRE_NAME_BYTES_MAX);
-    strcpy(column->name, series);
+    memcpy(column->name, series, strlen(series) + 1);
     if (table->column_count == 1)
         return 0;
     if (field->length == 0)
@@ -185,7 +185,7 @@ static int add_time(struct csv_table *table, const struct csv_reader *record,
 static void add_missing(struct csv_table *table, struct csv_column *column)
 {
     if (table->dtype == DTYPE_F8)
-        ((double *)(void *)column->values)[column->count] = NAN;
+        ((double *)(void *)column->values)[column->count] = (double)NAN;
     else
         ((float *)(void *)column->values)[column->count] = NAN;
     column->count++;
@@ -211,7 +211,7 @@ static int add_value(struct csv_table *table, struct csv_column *column,
     if (!csv_parse_number(field->text, field->length, table->dtype, to))
         return error_set(error, -EBADMSG, "%" PRIu64 ":%zu: '%s' is not a number of dtype %s",
                          record->line, field->column, field->text, dtype_name(table->dtype));
-    if (column->times != NULL)
+    if (column->times != NULL && table->times != NULL)
         column->times[column->count] = table->times[table->row_count];
     column->count++;
     return 0;

@@ -1,8 +1,7 @@
 #include "host_proc.h"
 
 #include <ctype.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Sectors of /proc/diskstats have this size whatever the device's own is. */
@@ -20,25 +19,56 @@ bool host_proc_line(const char **text, char *line, size_t line_bytes)
     return true;
 }
 
+/* The next word, up to a blank or one of `ends`; cut at the buffer's end. */
+static bool take_word(const char **text, const char *ends, char name[HOST_NAME_BYTES])
+{
+    *text += strspn(*text, " \t");
+    size_t length = 0;
+    for (; **text != '\0' && strchr(" \t", **text) == NULL && strchr(ends, **text) == NULL;
+         (*text)++)
+        if (length < HOST_NAME_BYTES - 1)
+            name[length++] = **text;
+    name[length] = '\0';
+    return length > 0;
+}
+
+static bool take_number(const char **text, uint64_t *ret_number)
+{
+    char *end;
+    *text += strspn(*text, " \t");
+    if (!isdigit((unsigned char)**text))
+        return false;
+    *ret_number = strtoull(*text, &end, 10);
+    *text = end;
+    return true;
+}
+
+/* `count` numbers of a line. */
+static bool take_numbers(const char **text, uint64_t *ret_numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!take_number(text, &ret_numbers[i]))
+            return false;
+    return true;
+}
+
 bool host_proc_cpu(const char *line, unsigned *ret_core, uint64_t *ret_busy, uint64_t *ret_total)
 {
     enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
-    uint64_t ticks[FIELDS] = {0};
-    unsigned core;
+    uint64_t core, ticks[FIELDS] = {0};
     /* "cpu  1 2 3" is all cores together. */
     if (strncmp(line, "cpu", 3) != 0 || !isdigit((unsigned char)line[3]))
         return false;
-    int fields = sscanf(line,
-                        "cpu%u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-                        " %" SCNu64 " %" SCNu64,
-                        &core, &ticks[USER], &ticks[NICE], &ticks[SYSTEM], &ticks[IDLE],
-                        &ticks[IOWAIT], &ticks[IRQ], &ticks[SOFTIRQ], &ticks[STEAL]);
-    if (fields < 1 + IDLE + 1)
+    line += 3;
+    if (!take_number(&line, &core) || !take_numbers(&line, ticks, IDLE + 1))
         return false;
+    /* Old kernels know fewer. */
+    for (size_t i = IOWAIT; i < FIELDS && take_number(&line, &ticks[i]); i++)
+        ;
     uint64_t total = 0;
-    for (int i = 0; i < FIELDS; i++)
+    for (size_t i = 0; i < FIELDS; i++)
         total += ticks[i];
-    *ret_core = core;
+    *ret_core = (unsigned)core;
     *ret_total = total;
     *ret_busy = total - ticks[IDLE] - ticks[IOWAIT];
     return true;
@@ -47,7 +77,7 @@ bool host_proc_cpu(const char *line, unsigned *ret_core, uint64_t *ret_busy, uin
 bool host_proc_memory(const char *line, char name[HOST_NAME_BYTES], uint64_t *ret_bytes)
 {
     uint64_t kib;
-    if (sscanf(line, "%63[^:]: %" SCNu64 " kB", name, &kib) != 2)
+    if (!take_word(&line, ":", name) || *line++ != ':' || !take_number(&line, &kib))
         return false;
     *ret_bytes = kib * 1024;
     return true;
@@ -56,23 +86,34 @@ bool host_proc_memory(const char *line, char name[HOST_NAME_BYTES], uint64_t *re
 bool host_proc_disk(const char *line, char name[HOST_NAME_BYTES], uint64_t *ret_read_bytes,
                     uint64_t *ret_written_bytes)
 {
-    uint64_t read_sectors, written_sectors;
-    if (sscanf(line, " %*u %*u %63s %*u %*u %" SCNu64 " %*u %*u %*u %" SCNu64, name, &read_sectors,
-               &written_sectors) != 3)
+    enum { READS, READS_MERGED, SECTORS_READ, READ_MS, WRITES, WRITES_MERGED, SECTORS_WRITTEN };
+    uint64_t device[2], fields[SECTORS_WRITTEN + 1];
+    if (!take_numbers(&line, device, 2) || !take_word(&line, "", name) ||
+        !take_numbers(&line, fields, SECTORS_WRITTEN + 1))
         return false;
-    *ret_read_bytes = read_sectors * SECTOR_BYTES;
-    *ret_written_bytes = written_sectors * SECTOR_BYTES;
+    *ret_read_bytes = fields[SECTORS_READ] * SECTOR_BYTES;
+    *ret_written_bytes = fields[SECTORS_WRITTEN] * SECTOR_BYTES;
     return true;
 }
 
 bool host_proc_network(const char *line, char name[HOST_NAME_BYTES], uint64_t *ret_received_bytes,
                        uint64_t *ret_sent_bytes)
 {
-    return sscanf(line, " %63[^: |]: %" SCNu64 " %*u %*u %*u %*u %*u %*u %*u %" SCNu64, name,
-                  ret_received_bytes, ret_sent_bytes) == 3;
+    enum { RECEIVED = 0, SENT = 8 };
+    uint64_t fields[SENT + 1];
+    if (!take_word(&line, ":", name) || *line++ != ':' || !take_numbers(&line, fields, SENT + 1))
+        return false;
+    *ret_received_bytes = fields[RECEIVED];
+    *ret_sent_bytes = fields[SENT];
+    return true;
 }
 
 bool host_proc_load(const char *line, double *ret_load)
 {
-    return sscanf(line, "%lf %*f %*f", ret_load) == 1;
+    char *end;
+    double load = strtod(line, &end);
+    if (end == line || *end != ' ')
+        return false;
+    *ret_load = load;
+    return true;
 }

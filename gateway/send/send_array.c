@@ -8,7 +8,7 @@
 #include "regular_clock.h"
 #include "value_convert.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +138,8 @@ static int allocate(struct array_source *source)
 {
     const struct send_options *options = source->options;
     source->dtype = options->dtype != DTYPE_NONE ? options->dtype : source->array.dtype;
+    /* Raw numbers come from --dtype, and a .npy header without elements was refused. */
+    assert(source->array.sample_bytes > 0);
     source->sample_elements = source->array.sample_bytes / dtype_size(source->array.dtype);
     if (!checked_multiply_size(source->sample_elements, dtype_size(source->dtype),
                                &source->sample_bytes))
@@ -146,7 +148,7 @@ static int allocate(struct array_source *source)
     size_t frame_bytes = source->sample_bytes + (options->times_file != NULL ? 8 : 0);
     size_t frame_max = sender_frame_bytes_max(source->sender);
     size_t room = frame_max > FRAME_OVERHEAD_BYTES ? frame_max - FRAME_OVERHEAD_BYTES : 0;
-    if (frame_bytes > room)
+    if (frame_bytes == 0 || frame_bytes > room)
         return send_fail(EX_DATAERR,
                          "%s: a sample of %zu bytes is larger than the daemon takes (%zu bytes a "
                          "batch): raise max_batch of its [listen]",

@@ -149,7 +149,7 @@ static bool parse_shape(const char *text, struct send_options *options)
     char copy[64];
     if (strlen(text) >= sizeof copy)
         return false;
-    strcpy(copy, text);
+    memcpy(copy, text, strlen(text) + 1);
     unsigned rank = 0;
     char *rest = copy;
     for (char *part; (part = strsep(&rest, ",")) != NULL; rank++) {

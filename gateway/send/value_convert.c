@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TWO_TO_63 9223372036854775808.0
+
 /* Any element without loss: a float as it is, an integer as sign and magnitude would need, so as
  * one of the two. */
 struct number {
@@ -15,26 +17,45 @@ struct number {
     uint64_t u;
 };
 
-#define LOAD_CASE(DTYPE, type, member, number_kind)                                                \
+#define LOAD_CASE(DTYPE, type, make)                                                               \
     case DTYPE: {                                                                                  \
         type value;                                                                                \
         memcpy(&value, (const char *)from + index * sizeof value, sizeof value);                   \
-        return (struct number){.kind = number_kind, .member = value};                              \
+        return make(value);                                                                        \
     }
+
+static struct number number_of_float(double value)
+{
+    return (struct number){.kind = NUMBER_FLOAT, .f = value};
+}
+
+static struct number number_of_signed(int64_t value)
+{
+    return (struct number){.kind = NUMBER_SIGNED, .i = value};
+}
+
+static struct number number_of_unsigned(uint64_t value)
+{
+    return (struct number){.kind = NUMBER_UNSIGNED, .u = value};
+}
 
 static struct number load(enum dtype dtype, const void *from, size_t index)
 {
     switch (dtype) {
-        LOAD_CASE(DTYPE_F4, float, f, NUMBER_FLOAT)
-        LOAD_CASE(DTYPE_F8, double, f, NUMBER_FLOAT)
-        LOAD_CASE(DTYPE_I1, int8_t, i, NUMBER_SIGNED)
-        LOAD_CASE(DTYPE_I2, int16_t, i, NUMBER_SIGNED)
-        LOAD_CASE(DTYPE_I4, int32_t, i, NUMBER_SIGNED)
-        LOAD_CASE(DTYPE_I8, int64_t, i, NUMBER_SIGNED)
-        LOAD_CASE(DTYPE_U1, uint8_t, u, NUMBER_UNSIGNED)
-        LOAD_CASE(DTYPE_U2, uint16_t, u, NUMBER_UNSIGNED)
-        LOAD_CASE(DTYPE_U4, uint32_t, u, NUMBER_UNSIGNED)
-        LOAD_CASE(DTYPE_U8, uint64_t, u, NUMBER_UNSIGNED)
+    case DTYPE_F4: {
+        float value;
+        memcpy(&value, (const char *)from + index * sizeof value, sizeof value);
+        return number_of_float((double)value);
+    }
+        LOAD_CASE(DTYPE_F8, double, number_of_float)
+        LOAD_CASE(DTYPE_I1, int8_t, number_of_signed)
+        LOAD_CASE(DTYPE_I2, int16_t, number_of_signed)
+        LOAD_CASE(DTYPE_I4, int32_t, number_of_signed)
+        LOAD_CASE(DTYPE_I8, int64_t, number_of_signed)
+        LOAD_CASE(DTYPE_U1, uint8_t, number_of_unsigned)
+        LOAD_CASE(DTYPE_U2, uint16_t, number_of_unsigned)
+        LOAD_CASE(DTYPE_U4, uint32_t, number_of_unsigned)
+        LOAD_CASE(DTYPE_U8, uint64_t, number_of_unsigned)
     case DTYPE_NONE:
     case DTYPE_END:
         break;
@@ -61,7 +82,7 @@ static bool to_integer(struct number number, int64_t *ret_signed, uint64_t *ret_
 {
     switch (number.kind) {
     case NUMBER_FLOAT:
-        if (!(number.f >= -0x1p63 && number.f < 0x1p64) || number.f != trunc(number.f))
+        if (!(number.f >= -TWO_TO_63 && number.f < 2 * TWO_TO_63) || number.f != trunc(number.f))
             return false;
         *ret_is_negative = number.f < 0;
         *ret_signed = *ret_is_negative ? (int64_t)number.f : 0;

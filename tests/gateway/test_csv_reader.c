@@ -3,6 +3,7 @@
 #include "cmocka_tests.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,9 @@ static int read_text(const char *text, size_t piece, char *out, struct error_tex
 {
     struct csv_reader reader = {0};
     size_t length = strlen(text), begin = 0, seen = 0;
-    char *buffer = malloc(length + 1);
+    char *buffer = strdup(text), *end = out;
     int result = 0;
     assert_non_null(buffer);
-    memcpy(buffer, text, length);
     *out = '\0';
     while (begin < length) {
         size_t used;
@@ -32,9 +32,9 @@ static int read_text(const char *text, size_t piece, char *out, struct error_tex
         begin += used;
         for (size_t i = 0; i < reader.field_count; i++) {
             assert_int_equal(strlen(reader.fields[i].text), reader.fields[i].length);
-            strcat(strcat(out, i > 0 ? "|" : ""), reader.fields[i].text);
+            end += sprintf(end, "%s%s", i > 0 ? "|" : "", reader.fields[i].text);
         }
-        strcat(out, "/");
+        end += sprintf(end, "/");
         if (seen < length && seen < begin)
             seen = begin;
     }

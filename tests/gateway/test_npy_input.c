@@ -22,7 +22,7 @@ static size_t make(uint8_t *file, uint8_t version, const char *dictionary)
 
 static int parse(const char *dictionary, struct npy_array *ret_array, struct error_text *error)
 {
-    uint8_t file[512];
+    uint8_t file[512] = {0};
     size_t length = make(file, 1, dictionary), offset = 0;
     int result = npy_data_offset(file, &offset, error);
     if (result < 0)
@@ -34,7 +34,7 @@ static int parse(const char *dictionary, struct npy_array *ret_array, struct err
 static void test_headers_that_numpy_writes(void **state)
 {
     (void)state;
-    struct npy_array array;
+    struct npy_array array = {.dtype = DTYPE_NONE};
     struct error_text error = {""};
     assert_int_equal(
         parse("{'descr': '<f8', 'fortran_order': False, 'shape': (100,), }   \n", &array, &error),
@@ -65,8 +65,8 @@ static void test_headers_that_numpy_writes(void **state)
 static void test_versions(void **state)
 {
     (void)state;
-    uint8_t file[512];
-    struct npy_array array;
+    uint8_t file[512] = {0};
+    struct npy_array array = {.dtype = DTYPE_NONE};
     struct error_text error = {""};
     size_t offset;
     for (uint8_t version = 2; version <= 3; version++) {
@@ -114,7 +114,7 @@ static void test_what_cannot_be_sent_says_what_to_do(void **state)
         {"  ", "dictionary"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct npy_array array;
+        struct npy_array array = {.dtype = DTYPE_NONE};
         struct error_text error = {""};
         assert_int_equal(parse(cases[i].dictionary, &array, &error), -EBADMSG);
         if (strstr(error.text, cases[i].says) == NULL)
@@ -132,7 +132,7 @@ static void test_cut_headers(void **state)
         char cut[sizeof dictionary];
         memcpy(cut, dictionary, length);
         cut[length] = '\0';
-        struct npy_array array;
+        struct npy_array array = {.dtype = DTYPE_NONE};
         assert_int_equal(parse(cut, &array, NULL), -EBADMSG);
     }
 }
