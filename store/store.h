@@ -28,8 +28,8 @@ struct store_limits {
  * (damaged head, missing column) is left alone and refused later with its reason;
  * store_series_broken() lists them. What a killed writer left half done is finished: session
  * entries that do not hold are put back, runs at or above count dropped, a short file extended to
- * its header; what it had not synced is dirty, so that the next flush covers it. -EWOULDBLOCK: another
- * process has the lock. */
+ * its header; what it had not synced is dirty, so that the next flush covers it. -EWOULDBLOCK:
+ * another process has the lock. */
 int store_open(const char *path, const struct store_limits *limits, struct store **ret_store,
                struct error_text *error);
 
@@ -155,10 +155,12 @@ int series_block_last_ns(const struct series_block *block, int64_t now_ns, int64
 
 /* Appends a block: first dedup by (session, sequence) (session 0: none), then the rules of time,
  * then the copy, as DESIGN sections 3 to 5 have them; docs/format.md, "Writing". Returns 0 also
- * when every sample was late (appended = 0). -EFBIG: longer than the ring; -ENOSPC: disk full or
- * budget (a growing file); -EINVAL, -EOVERFLOW as series_block_last_ns(); -EBADF: the series is
- * broken (series_broken() says why); others from the system. On failure nothing was appended.
- * `now_ns` is the time of arrival. */
+ * when every sample was late (appended = 0); such a block leaves no entry of its session, and sent
+ * again is late again. `now_ns` is the time of arrival. On failure nothing was appended:
+ * -EFBIG: longer than the ring; -ENOSPC: disk full or budget (a growing file); -EINVAL, -EOVERFLOW
+ * as series_block_last_ns(); -EBUSY: the session is new to the series, and no session that has an
+ * entry there is durable; -EBADF: the series is broken (series_broken() says why); others from the
+ * system. */
 int series_append(struct series *series, const struct series_block *block, uint64_t session,
                   uint64_t sequence, int64_t now_ns, struct series_append_result *ret_result);
 
