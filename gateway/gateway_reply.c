@@ -116,6 +116,9 @@ bool gateway_take_reply(struct ingest_gateway *gateway, const void *frame, size_
                                            .refused_blocks = reply.refused_blocks};
     if (reply.session != 0 && reply.session != gateway->options.session)
         return false;
+    /* No gateway comes that far: counting on from there must not overflow. */
+    if (reply.stored > INT64_MAX || reply.durable > INT64_MAX)
+        return false;
 
     gateway->quiet_since_ns = now_ns;
     gateway->answered_ns = now_ns;

@@ -1,5 +1,6 @@
 /* What goes into a gateway, and what it tells. */
 #include "clock_ns.h"
+#include "gateway_internal.h"
 #include "gateway_setup.h"
 
 #include <errno.h>
@@ -136,11 +137,13 @@ static void test_lines_become_blocks(void **state)
                                "no line\n"
                                "both y=1 5\n"
                                "both y=2\n"
-                               "t s=\"text\"\n";
+                               "t s=\"text\"\n"
+                               "two z=1\n"
+                               "two z=2\n";
     struct ingest_lines lines;
     int64_t before_ns = clock_realtime_ns();
     assert_int_equal(ingest_gateway_push_lines(context->gateway, text, strlen(text), 0, &lines), 0);
-    assert_int_equal(lines.samples, 6);
+    assert_int_equal(lines.samples, 8);
     assert_int_equal(lines.strings_skipped, 1);
     assert_int_equal(lines.lines_bad, 1);
     assert_int_equal(lines.first_bad_line, 4);
@@ -168,9 +171,12 @@ static void test_lines_become_blocks(void **state)
         } else if (strcmp(name, "both/y") == 0) {
             assert_true(block.count == 2 && times[0] == 5 && times[1] >= before_ns);
             seen |= 8;
+        } else if (strcmp(name, "two/z") == 0) {
+            assert_true(block.count == 2 && times[0] >= before_ns && times[1] == times[0] + 1);
+            seen |= 16;
         }
     }
-    assert_int_equal(seen, 15);
+    assert_int_equal(seen, 31);
     /* Nothing to push is no failure. */
     assert_int_equal(ingest_gateway_push_lines(context->gateway, "# note\n", 7, 0, &lines), 0);
     assert_int_equal(lines.samples, 0);
@@ -184,6 +190,7 @@ static void test_a_kept_session_goes_on(void **state)
     fake_daemon_expect_hello(&context->daemon, context->gateway, 101);
     fake_daemon_ok(&context->daemon, context->gateway, 103, 102);
     push(context, 5);
+    assert_int_equal(status_of(context).window_batches, 3); /* 101 and 102 are durable */
     fake_daemon_expect_batch(&context->daemon, context->gateway, 104);
     fake_daemon_expect_batch(&context->daemon, context->gateway, 105);
     fake_daemon_expect_nothing(&context->daemon, context->gateway, 30);
@@ -204,6 +211,44 @@ static void test_late_samples_add_up_over_restarts(void **state)
     }
 }
 
+/* Whatever a daemon says, the gateway neither breaks nor lets go of what is not durable. */
+static void test_replies_at_random(void **state)
+{
+    struct context *context = *state;
+    open_with(context, (struct ingest_gateway_options){.window_batches = 16});
+    fake_daemon_greet(&context->daemon, context->gateway);
+    uint64_t random = 1, durable = 0;
+    for (int i = 0; i < 20000; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        unsigned bits = (unsigned)(random >> 33);
+        uint64_t pushed = status_of(context).pushed;
+        struct wire_reply reply = {.session = bits % 8 ? status_of(context).session : 0,
+                                   .code = (enum wire_code)(bits / 8 % 16),
+                                   .sequence = pushed - bits / 128 % 20,
+                                   .stored = pushed - bits / 4096 % 20,
+                                   .durable = pushed - bits / 65536 % 40,
+                                   .credit_batches = bits % 5,
+                                   .credit_kib = bits % 3,
+                                   .frame_bytes_max = bits % 7 ? 32768 : 0,
+                                   .refused_blocks = bits % 2};
+        if ((int64_t)reply.durable < 0)
+            reply.durable = bits % 50 ? 0 : UINT64_MAX;
+        if ((int64_t)reply.stored < 0)
+            reply.stored = bits % 50 ? 0 : UINT64_MAX - 1;
+        uint8_t bytes[WIRE_REPLY_BYTES_MAX];
+        gateway_take_reply(context->gateway, bytes, wire_reply_encode(&reply, bytes),
+                           clock_monotonic_ns());
+        if (reply.session != 0 && reply.durable <= pushed && reply.durable > durable &&
+            reply.stored <= pushed)
+            durable = reply.durable;
+        (void)push_bytes(context, 1, 0);
+        struct ingest_gateway_status status = status_of(context);
+        assert_int_equal(status.durable, durable);
+        assert_int_equal(status.window_batches, status.pushed - durable);
+    }
+    assert_true(status_of(context).pushed > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +258,7 @@ int main(void)
         TEST(test_options_are_checked),
         TEST(test_lines_become_blocks),
         TEST(test_a_kept_session_goes_on),
+        TEST(test_replies_at_random),
         TEST(test_late_samples_add_up_over_restarts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
