@@ -1,6 +1,6 @@
 /* Checksums by the processor's own instructions.
  *
- * x86-64 has no instruction for this polynomial but one for carry-less multiplication. Four 128-bit
+ * x86-64 has no instruction for this polynomial but one for carry-less multiplication. Some 128-bit
  * remainders are folded over the data: a remainder R that stands d bits before other data may be
  * replaced, modulo the polynomial, by (low half of R) x (x^(d+32) mod P) + (high half) x (x^(d-32)
  * mod P) added to that data. The method and the reflected constants are those of Gopal, Ozturk, et
@@ -69,9 +69,57 @@ TARGET_CLMUL static uint32_t crc32_kernel_clmul(uint32_t state, const uint8_t *b
     return crc32_kernel_tables(crc32_kernel_tables(0, left, sizeof left), bytes, length);
 }
 
+/* The same with two multiplications an instruction: eight lanes of 32 bytes. */
+#define CRC32_WIDE_LANES 8
+#define CRC32_WIDE_BYTES ((size_t)CRC32_WIDE_LANES * 32)
+
+#define TARGET_WIDE __attribute__((target("vpclmulqdq,pclmul,avx2")))
+
+TARGET_WIDE static __m256i load_32(const uint8_t *bytes)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)bytes);
+}
+
+TARGET_WIDE static uint32_t crc32_kernel_wide(uint32_t state, const uint8_t *bytes, size_t length)
+{
+    if (length < 2 * CRC32_WIDE_BYTES)
+        return crc32_kernel_clmul(state, bytes, length);
+
+    /* x^(2048+32) and x^(2048-32) modulo P, in both halves. */
+    const __m256i over_all = _mm256_set_epi64x(INT64_C(0x01322d1430), INT64_C(0x011542778a),
+                                               INT64_C(0x01322d1430), INT64_C(0x011542778a));
+    __m256i lanes[CRC32_WIDE_LANES];
+    for (unsigned i = 0; i < CRC32_WIDE_LANES; i++)
+        lanes[i] = load_32(bytes + i * sizeof lanes[0]);
+    lanes[0] = _mm256_xor_si256(lanes[0], _mm256_set_epi32(0, 0, 0, 0, 0, 0, 0, (int)state));
+    bytes += CRC32_WIDE_BYTES;
+    length -= CRC32_WIDE_BYTES;
+
+    while (length >= CRC32_WIDE_BYTES) {
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < CRC32_WIDE_LANES; i++) {
+            __m256i low = _mm256_clmulepi64_epi128(lanes[i], over_all, 0x00);
+            __m256i high = _mm256_clmulepi64_epi128(lanes[i], over_all, 0x11);
+            __m256i data = load_32(bytes + i * sizeof lanes[0]);
+            lanes[i] = _mm256_xor_si256(_mm256_xor_si256(low, high), data);
+        }
+        bytes += CRC32_WIDE_BYTES;
+        length -= CRC32_WIDE_BYTES;
+    }
+
+    /* The lanes side by side are a message with the same remainder as all that came before. */
+    uint8_t left[CRC32_WIDE_BYTES];
+    for (unsigned i = 0; i < CRC32_WIDE_LANES; i++)
+        _mm256_storeu_si256((__m256i *)(void *)(left + i * sizeof lanes[0]), lanes[i]);
+    return crc32_kernel_clmul(crc32_kernel_clmul(0, left, sizeof left), bytes, length);
+}
+
 crc32_kernel *crc32_kernel_of_processor(void)
 {
     __builtin_cpu_init();
+    if (__builtin_cpu_supports("vpclmulqdq") && __builtin_cpu_supports("avx2") &&
+        __builtin_cpu_supports("pclmul"))
+        return crc32_kernel_wide;
     if (__builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1"))
         return crc32_kernel_clmul;
     return NULL;
