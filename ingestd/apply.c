@@ -2,6 +2,7 @@
 
 #include "clock_ns.h"
 #include "log.h"
+#include "name_set.h"
 #include "series_name.h"
 #include "units.h"
 
@@ -13,13 +14,6 @@
  * main memory. */
 #define PREFETCH_BLOCKS 6
 #define ITEMS_FIRST     64
-#define NAMES_FIRST     64
-
-/* A name that has no series yet, in the set of those that this batch brings. */
-struct apply_name {
-    uint64_t batch; /* the set is empty for every other batch */
-    uint32_t item;
-};
 
 struct applier {
     struct store *store;
@@ -29,11 +23,9 @@ struct applier {
     struct apply_item *items;
     size_t item_count;
     size_t item_capacity;
-    struct apply_name *names; /* open addressing */
-    size_t name_count;
-    size_t name_slots;  /* a power of two */
-    bool has_duplicate; /* two blocks of one series */
-    bool has_future;    /* some stamp lies beyond the horizon */
+    struct name_set new_names; /* of this batch, that have no series yet */
+    bool has_duplicate;        /* two blocks of one series */
+    bool has_future;           /* some stamp lies beyond the horizon */
     struct log_limit disagree_limit;
 };
 
@@ -53,7 +45,7 @@ void applier_free(struct applier *applier)
     if (applier == NULL)
         return;
     free(applier->items);
-    free(applier->names);
+    name_set_free(&applier->new_names);
     free(applier);
 }
 
@@ -91,64 +83,6 @@ void applier_set_rules(struct applier *applier, const struct rules *rules, int64
 }
 
 /* ---- first pass ---- */
-
-static uint64_t apply_name_hash(const char *name, size_t name_bytes)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < name_bytes; i++)
-        hash = (hash ^ (uint8_t)name[i]) * UINT64_C(0x100000001b3);
-    return hash ^ (hash >> 32);
-}
-
-/* The slot of a name in the set, or the free one where it would go. */
-static struct apply_name *apply_name_slot(struct applier *applier, const struct apply_item *item)
-{
-    size_t mask = applier->name_slots - 1;
-    size_t slot = (size_t)apply_name_hash(item->name, item->name_bytes) & mask;
-    while (applier->names[slot].batch == applier->batch) {
-        const struct apply_item *other = &applier->items[applier->names[slot].item];
-        if (other->name_bytes == item->name_bytes &&
-            memcmp(other->name, item->name, item->name_bytes) == 0)
-            break;
-        slot = (slot + 1) & mask;
-    }
-    return &applier->names[slot];
-}
-
-static int apply_names_grow(struct applier *applier)
-{
-    size_t slots = applier->name_slots == 0 ? NAMES_FIRST : applier->name_slots * 2;
-    struct apply_name *grown = calloc(slots, sizeof *grown);
-    if (grown == NULL)
-        return -ENOMEM;
-    struct apply_name *before = applier->names;
-    size_t before_slots = applier->name_slots;
-    applier->names = grown;
-    applier->name_slots = slots;
-    for (size_t i = 0; i < before_slots; i++)
-        if (before[i].batch == applier->batch)
-            *apply_name_slot(applier, &applier->items[before[i].item]) = before[i];
-    free(before);
-    return 0;
-}
-
-/* Notes a name that has no series yet; says so when the batch brought it before. */
-static int apply_note_new_name(struct applier *applier, const struct apply_item *item)
-{
-    if ((applier->name_count + 1) * 2 > applier->name_slots) {
-        int result = apply_names_grow(applier);
-        if (result < 0)
-            return result;
-    }
-    struct apply_name *slot = apply_name_slot(applier, item);
-    if (slot->batch == applier->batch) {
-        applier->has_duplicate = true;
-        return 0;
-    }
-    *slot = (struct apply_name){.batch = applier->batch, .item = (uint32_t)(item - applier->items)};
-    applier->name_count++;
-    return 0;
-}
 
 static void apply_item_refuse(struct apply_item *item, enum wire_code code, const char *reason)
 {
@@ -222,9 +156,11 @@ static int apply_add(struct applier *applier, const struct wire_block *wire, enu
             apply_item_refuse(item, WIRE_BAD_NAME, fault);
             return 0;
         }
-        int result = apply_note_new_name(applier, item);
+        int result = name_set_add(&applier->new_names, item->name, item->name_bytes);
         if (result < 0)
             return result;
+        if (result > 0)
+            applier->has_duplicate = true;
     }
     apply_judge_time(applier, item, now_ns);
     return 0;
@@ -244,7 +180,7 @@ static int apply_begin(struct applier *applier, size_t block_count)
         applier->item_capacity = capacity;
     }
     applier->item_count = 0;
-    applier->name_count = 0;
+    name_set_clear(&applier->new_names);
     applier->has_duplicate = false;
     applier->has_future = false;
     applier->batch++;

@@ -14,7 +14,7 @@ static void check(const char *text, size_t length, const char *wanted)
     char buffer[64];
     assert_string_equal(printable_copy(buffer, sizeof buffer, text, length), wanted);
 }
-#define CHECK(text, wanted) check(text, sizeof text - 1, wanted)
+#define CHECK(text, wanted) check((text), sizeof(text) - 1, (wanted))
 
 static void good_text_stays(void **state)
 {

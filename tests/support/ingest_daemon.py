@@ -274,8 +274,12 @@ class Daemon:
             self.process.kill()
             self.process.wait()
             self.process = None
+        found = SANITIZED and os.path.exists(self.log_path) and re.search("Sanitizer|runtime error", self.log())
+        log = self.log() if found else ""
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if found:
+            raise AssertionError("a sanitizer found something:\n" + log)
 
     def __enter__(self):
         try:
