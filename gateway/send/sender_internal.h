@@ -5,7 +5,7 @@
 
 #include "sender.h"
 
-#define SENDER_WINDOW_BATCHES     1024
+#define SENDER_WINDOW_BATCHES     4096
 #define SENDER_BATCHES_REMEMBERED ((size_t)2 * SENDER_WINDOW_BATCHES)
 
 /* What a sequence stands for. */
