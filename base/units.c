@@ -218,18 +218,13 @@ static void format_short_duration(uint64_t ns, const char *sign, char *buffer, s
     while (unit < 3 && ns >= duration_units[unit + 1].size)
         unit++;
     uint64_t size = duration_units[unit].size;
-    uint64_t thousandths = ns % size * 1000 / size;
-    int decimals = 3;
-    while (decimals > 0 && thousandths % 10 == 0) {
-        thousandths /= 10;
-        decimals--;
-    }
-    if (decimals == 0)
-        snprintf(buffer, buffer_bytes, "%s%llu %s", sign, (unsigned long long)(ns / size),
-                 duration_units[unit].name);
-    else
-        snprintf(buffer, buffer_bytes, "%s%llu.%0*llu %s", sign, (unsigned long long)(ns / size),
-                 decimals, (unsigned long long)thousandths, duration_units[unit].name);
+    char fraction[24];
+    int length = snprintf(fraction, sizeof fraction, ".%03llu",
+                          (unsigned long long)(ns % size * 1000 / size));
+    while (length > 0 && (fraction[length - 1] == '0' || fraction[length - 1] == '.'))
+        fraction[--length] = '\0';
+    snprintf(buffer, buffer_bytes, "%s%llu%s %s", sign, (unsigned long long)(ns / size), fraction,
+             duration_units[unit].name);
 }
 
 const char *units_format_duration(int64_t duration_ns, char *buffer, size_t buffer_bytes)

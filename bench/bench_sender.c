@@ -98,15 +98,16 @@ static void answers_discard(void *socket)
 static int send_all(void *socket, const struct plan *plan, bool answered, uint64_t session)
 {
     uint64_t frame_count = plan->series / plan->blocks ? plan->series / plan->blocks : 1;
+    int code = 71;
     struct frame *frames = calloc(frame_count, sizeof *frames);
     float *values = calloc(plan->samples, sizeof *values);
     if (frames == NULL || values == NULL)
-        return 71;
+        goto done;
     for (uint64_t i = 0; i < plan->samples; i++)
         values[i] = (float)cos((double)i * 0.01);
     for (uint64_t i = 0; i < frame_count; i++)
         if (frame_build(plan, i, values, &frames[i]) != 0)
-            return 71;
+            goto done;
 
     for (uint64_t n = 0; n < plan->frames; n++) {
         struct frame *frame = &frames[n % frame_count];
@@ -117,16 +118,20 @@ static int send_all(void *socket, const struct plan *plan, bool answered, uint64
         wire_frame_restamp(frame->bytes, frame->length, session, n + 1);
         if (zmq_send(socket, frame->bytes, frame->length, 0) < 0) {
             perror("bench_sender: send");
-            return 74;
+            code = 74;
+            goto done;
         }
         if (answered && n % 64 == 0)
             answers_discard(socket);
     }
-    for (uint64_t i = 0; i < frame_count; i++)
+    code = 0;
+
+done:
+    for (uint64_t i = 0; frames != NULL && i < frame_count; i++)
         free(frames[i].bytes);
     free(frames);
     free(values);
-    return 0;
+    return code;
 }
 
 static const struct option long_options[] = {

@@ -19,7 +19,7 @@ int main(int argc, char **argv)
     struct ingest_gateway *gateway;
     if (argc != 4 || ingest_gateway_open(&options, &gateway) < 0)
         return 64;
-    int seconds = atoi(argv[3]);
+    int seconds = (int)strtol(argv[3], NULL, 10);
     double values[100];
     for (int i = 0; i < 100; i++)
         values[i] = cos(6.283185307179586 * i / 100);

@@ -70,7 +70,7 @@ int gateway_push_blocks(struct ingest_gateway *gateway, gateway_block_source sou
 {
     if (block_count == 0 || block_count > WIRE_BLOCKS_MAX)
         return -EINVAL;
-    size_t length;
+    size_t length = 0;
     int result = frame_length(source, context, block_count, &length);
     if (result == 0)
         result = wait_for_room(gateway, length, gateway_deadline(timeout_ms));

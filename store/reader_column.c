@@ -83,7 +83,7 @@ static int column_map(struct reader_column *column, const struct reader_column_f
         goto done;
     }
 
-    struct npy_shape shape;
+    struct npy_shape shape = {0};
     uint64_t row_bytes;
     uint64_t file_bytes;
     r = column_judge(column->path, header, read_bytes, form, &shape, error);

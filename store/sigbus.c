@@ -47,8 +47,8 @@ static void sigbus_handle(int number, siginfo_t *info, void *context)
     if (info->si_code == BUS_ADRERR) {
         uintptr_t address = (uintptr_t)info->si_addr;
         struct sigbus_range *range = sigbus_find(address);
-        uintptr_t page = address & ~(sigbus_page_bytes - 1);
-        if (range != NULL && fs_map_zeros_over((void *)page, sigbus_page_bytes) == 0) {
+        char *page = (char *)info->si_addr - (address & (sigbus_page_bytes - 1));
+        if (range != NULL && fs_map_zeros_over(page, sigbus_page_bytes) == 0) {
             atomic_store_explicit(&range->fault, true, memory_order_relaxed);
             errno = errno_before;
             return;

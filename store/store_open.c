@@ -224,8 +224,8 @@ static int break_twins(struct store *store)
     return 0;
 }
 
-/* What a writer before us appended and did not live to sync. A series that was never synced may lack
- * its folders on disk, too. */
+/* What a writer before us appended and did not live to sync. A series that was never synced may
+ * lack its folders on disk, too. */
 static void mark_unsynced(struct store *store)
 {
     for (size_t at = 0; store->index.count > 0 && at <= store->index.mask; at++) {

@@ -135,7 +135,7 @@ static uint64_t session_problems(const int64_t words[HEAD_WORDS])
 {
     uint64_t problems = 0;
     for (unsigned slot = 0; slot < HEAD_SESSION_SLOTS; slot++) {
-        const int64_t *entry = words + HEAD_SESSIONS + slot * HEAD_SESSION_WORDS;
+        const int64_t *entry = words + HEAD_SESSIONS + (size_t)slot * HEAD_SESSION_WORDS;
         if (entry[HEAD_SESSION_ID] == 0)
             continue;
         /* Sequences are unsigned. */
@@ -207,7 +207,7 @@ static uint64_t head_problems(const struct reader *reader, const int64_t words[H
 static void report_session(struct verify_work *work, unsigned bit, const int64_t words[HEAD_WORDS])
 {
     unsigned slot = (bit - PROBLEM_SESSION_SEQUENCE) % HEAD_SESSION_SLOTS;
-    const int64_t *entry = words + HEAD_SESSIONS + slot * HEAD_SESSION_WORDS;
+    const int64_t *entry = words + HEAD_SESSIONS + (size_t)slot * HEAD_SESSION_WORDS;
     uint64_t session = (uint64_t)entry[HEAD_SESSION_ID];
     if (bit < PROBLEM_SESSION_COUNT)
         verify_report(work, SERIES_HEAD_FILE,

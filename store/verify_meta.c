@@ -64,7 +64,7 @@ void verify_meta(struct verify_work *work)
         verify_report(work, SERIES_META_FILE, "longer than %d bytes", META_BYTES_MAX - 1);
     else if (r < 0 && r != -ENOENT)
         verify_report(work, SERIES_META_FILE, "cannot be read: %s", strerror(-r));
-    if (r < 0)
+    if (r != 0)
         goto done;
     if ((size_t)status.size_bytes != strlen(text))
         verify_report(work, SERIES_META_FILE, "it holds a zero byte");

@@ -49,7 +49,8 @@ struct racer {
 
 static inline uint32_t row_value(unsigned series, uint64_t index, uint32_t element)
 {
-    uint64_t mixed = (index * 8 + series * 4 + element + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t mixed =
+        (index * 8 + UINT64_C(4) * series + element + 1) * UINT64_C(0x9E3779B97F4A7C15);
     return (uint32_t)(mixed >> 32);
 }
 

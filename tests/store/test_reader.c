@@ -75,7 +75,8 @@ static void check_all_rows(const struct raw_series *files)
     uint64_t rows = snapshot.count - first;
     char *values = malloc(rows * info->sample_bytes + 1);
     int64_t *times_ns = malloc(rows * sizeof *times_ns + 1);
-    assert_true(values != NULL && times_ns != NULL);
+    if (values == NULL || times_ns == NULL)
+        abort();
     uint64_t first_valid = 99;
     assert_int_equal(reader_copy(reader, first, snapshot.count, values, times_ns, &first_valid), 0);
     assert_int_equal(first_valid, first);
@@ -254,7 +255,7 @@ static void a_full_ring_of_runs_keeps_all_but_one(void **state)
                                .type = {.dtype = DTYPE_I4, .clock = SERIES_REGULAR}};
     struct reader_snapshot snapshot;
     struct reader_run run;
-    files.count = 2 * (RUNS_CAPACITY_MIN - 1);
+    files.count = UINT64_C(2) * (RUNS_CAPACITY_MIN - 1);
     raw_series_write(&files);
     struct reader *reader = open_sound(*state, "r");
     assert_int_equal(reader_info(reader)->runs_capacity, RUNS_CAPACITY_MIN);

@@ -35,7 +35,7 @@ static void install_handler(void)
 }
 
 /* Pages whose file ends where they begin. */
-static const volatile char *map_beyond_the_end(const char *folder, size_t pages)
+static char *map_beyond_the_end(const char *folder, size_t pages)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/empty", folder);
@@ -50,11 +50,12 @@ static const volatile char *map_beyond_the_end(const char *folder, size_t pages)
 static void a_lost_page_reads_as_zeros(void **state)
 {
     size_t page = fs_page_bytes();
-    const volatile char *bytes = map_beyond_the_end(*state, 3);
+    char *mapping = map_beyond_the_end(*state, 3);
+    const volatile char *bytes = mapping;
     int guard;
     int other;
     install_handler();
-    assert_int_equal(sigbus_guard((const void *)(uintptr_t)bytes, 3 * page, &guard), 0);
+    assert_int_equal(sigbus_guard(mapping, 3 * page, &guard), 0);
     assert_int_equal(sigbus_guard(*state, 1, &other), 0);
     assert_int_not_equal(guard, other);
     assert_false(sigbus_fault(guard));
@@ -69,7 +70,7 @@ static void a_lost_page_reads_as_zeros(void **state)
     assert_int_equal(sigbus_guard(*state, 1, &guard), 0);
     assert_false(sigbus_fault(guard)); /* a used slot begins anew */
     sigbus_release(guard);
-    munmap((void *)(uintptr_t)bytes, 3 * page);
+    munmap(mapping, 3 * page);
 }
 
 static int signal_that_ends(void (*action)(const char *folder), const char *folder)
@@ -88,7 +89,7 @@ static int signal_that_ends(void (*action)(const char *folder), const char *fold
 
 static void read_beyond_the_end(const char *folder)
 {
-    (void)map_beyond_the_end(folder, 1)[0];
+    (void)*(const volatile char *)map_beyond_the_end(folder, 1);
 }
 
 static void send_to_itself(const char *folder)

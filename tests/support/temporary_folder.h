@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Makes a folder below $TMPDIR or /tmp; the caller frees the path with temporary_folder_remove(). */
+/* Makes a folder below $TMPDIR or /tmp. The path is freed by temporary_folder_remove(). */
 static inline char *temporary_folder_make(void)
 {
     const char *base = getenv("TMPDIR");
