@@ -184,6 +184,13 @@ static void receive_gap(struct daemon *daemon, const struct network_frame *frame
     replies_answer(daemon, &frame->route, session, batch->sequence, &verdict);
 }
 
+/* Nothing is stored that could not be answered as it was asked for. */
+static void receive_refuse_wait(const struct wire_batch *batch, struct verdict *verdict)
+{
+    verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count,
+                       "too many answers wait for the disk");
+}
+
 /* The batch's turn has come: applies it, counts it as stored unless it has to come again, and
  * answers. */
 static void receive_in_turn(struct daemon *daemon, const struct network_frame *frame,
@@ -196,8 +203,7 @@ static void receive_in_turn(struct daemon *daemon, const struct network_frame *f
     if (verdict == NULL) {
         verdict = &applied;
         if (wait && replies_deferred_is_full(daemon))
-            verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count,
-                               "too many answers wait for the disk");
+            receive_refuse_wait(batch, verdict);
         else if (applier_batch(daemon->applier, batch, now_ns, verdict) < 0) {
             receive_failed_store(daemon, verdict);
             return;
@@ -299,11 +305,16 @@ static void receive_batch(struct daemon *daemon, const struct network_frame *fra
         receive_in_session(daemon, frame, &batch, now_ns, refusal);
         return;
     }
+    bool wait = refusal == NULL && batch.wait && frame->kind == NETWORK_ROUTER;
+    if (wait && replies_deferred_is_full(daemon)) {
+        refusal = &verdict;
+        receive_refuse_wait(&batch, refusal);
+    }
     if (refusal == NULL && applier_batch(daemon->applier, &batch, now_ns, &verdict) < 0) {
         receive_failed_store(daemon, &verdict);
         return;
     }
-    receive_alone(daemon, frame, refusal == NULL && batch.wait, &verdict);
+    receive_alone(daemon, frame, wait, &verdict);
 }
 
 void receive_frame(struct daemon *daemon, const struct network_frame *frame)

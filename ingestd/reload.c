@@ -24,7 +24,7 @@ static int reload_swap(struct daemon *daemon, struct config *config)
         log_error("reload: out of memory");
         return result;
     }
-    result = settings_store_limits(config, &limits, &error);
+    result = settings_store_limits(config, daemon->started->store_path, &limits, &error);
     if (result == 0)
         result = store_set_limits(daemon->store, &limits, &error);
     if (result < 0) {

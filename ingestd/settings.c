@@ -99,15 +99,15 @@ static int settings_file_system(const char *path, struct statvfs *ret_status)
     return result;
 }
 
-int settings_store_limits(const struct config *config, struct store_limits *ret_limits,
-                          struct error_text *error)
+int settings_store_limits(const struct config *config, const char *store_path,
+                          struct store_limits *ret_limits, struct error_text *error)
 {
     uint64_t bytes_max = config->max_bytes.bytes;
     if (config->max_bytes.per_mille > 0) {
         struct statvfs status;
-        int result = settings_file_system(config->store_path, &status);
+        int result = settings_file_system(store_path, &status);
         if (result < 0)
-            return error_set_errno(error, result, "the store's folder %s", config->store_path);
+            return error_set_errno(error, result, "the store's folder %s", store_path);
         uint64_t unit_bytes = status.f_frsize;
         /* Divided first: a large file system times 1000 would overflow. */
         bytes_max = (uint64_t)status.f_blocks / 1000 * config->max_bytes.per_mille * unit_bytes;
@@ -124,7 +124,7 @@ int settings_open_store(const struct config *config, struct store **ret_store)
 {
     struct error_text error = {.text = ""};
     struct store_limits limits;
-    int result = settings_store_limits(config, &limits, &error);
+    int result = settings_store_limits(config, config->store_path, &limits, &error);
     if (result == 0)
         result = store_open(config->store_path, &limits, ret_store, &error);
     if (result == 0)

@@ -17,10 +17,10 @@ int settings_load(const struct options *options, struct config **ret_config);
 /* Logs one mistake; a config_report. */
 void settings_report_error(const char *message, void *context);
 
-/* The limits that a configuration sets for the store. A share of the file system is that of the
- * store's folder, or of the one that it will be made in. */
-int settings_store_limits(const struct config *config, struct store_limits *ret_limits,
-                          struct error_text *error);
+/* The limits that a configuration sets for the store in that folder, whichever it names itself. A
+ * share of the file system is that of the folder, or of the one that it will be made in. */
+int settings_store_limits(const struct config *config, const char *store_path,
+                          struct store_limits *ret_limits, struct error_text *error);
 
 /* Opens the store that the configuration names. 0, or an exit code, and then the reason was logged.
  */

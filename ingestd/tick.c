@@ -99,6 +99,7 @@ static void tick_begin(struct daemon *daemon)
     int result = store_flush_begin(daemon->store, &flush);
     if (result < 0) {
         log_warning("no memory for a flush; trying again");
+        daemon->tick.is_demanded = false;
         daemon->tick.next_ns = daemon->now_ns + RETRY_NS;
         return;
     }

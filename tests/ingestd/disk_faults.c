@@ -1,6 +1,6 @@
 /* disk_faults.c - loaded before libc into a daemon under test: makes a disk fail while the file
- * that $DISK_FAULT_WHILE names is there. $DISK_FAULT says how: "sync" (an input/output error) or
- * "space" (no space left). */
+ * that $DISK_FAULT_WHILE names is there. $DISK_FAULT says how: "sync" (an input/output error),
+ * "slow" (a sync takes half a second) or "space" (no space left). */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,11 +29,18 @@ static int fail_with(int code)
         memcpy(&(variable), &found, sizeof(variable));                                             \
     } while (0)
 
+static void fault_delay(void)
+{
+    if (fault_is("slow"))
+        usleep(500000);
+}
+
 int fdatasync(int fd)
 {
     int (*next)(int);
     if (fault_is("sync"))
         return fail_with(EIO);
+    fault_delay();
     NEXT(next, "fdatasync");
     return next(fd);
 }
@@ -43,6 +50,7 @@ int syncfs(int fd)
     int (*next)(int);
     if (fault_is("sync"))
         return fail_with(EIO);
+    fault_delay();
     NEXT(next, "syncfs");
     return next(fd);
 }

@@ -56,6 +56,37 @@ class Disk(unittest.TestCase):
         self.fail()
         self.assertEqual(daemon.stop(), 74)
 
+    def test_a_slow_sync_holds_up_nobody_and_covers_only_what_was_before_it(self):
+        daemon = self.start("slow", "[flush]\ninterval = 1h\n")
+        client = daemon.dealer()
+        client.hello(1)
+        client.send(self.batch(1, 1, flags=FLAG_WAIT))
+        client.until(lambda r: r.durable == 1, "durable, the series' folders too")
+        self.fail()
+        client.send(self.batch(1, 2, flags=FLAG_WAIT))
+        wait_for(lambda: daemon.count("a") == 2, "stored")
+        client.send(self.batch(1, 3))
+        first = client.receive()
+        self.assertEqual((first.sequence, first.stored, first.durable), (0, 3, 1), "stored while the sync runs")
+        second = client.receive()
+        self.assertEqual((second.sequence, second.stored, second.durable), (2, 3, 2), "3 came after it began")
+        self.assertEqual(daemon.head("a", "durable"), 2)
+
+    def test_more_waiting_answers_than_there_is_room_for(self):
+        daemon = self.start("slow", "[flush]\ninterval = 1h\n")
+        client = daemon.dealer()
+        client.hello(1)
+        client.send(self.batch(0, 0, flags=FLAG_WAIT))
+        client.receive()
+        self.fail()
+        for number in range(1, 4301):
+            client.send(encode_batch([block("a", "f8", [1], t0_ns=T0 + number * 10**12, period_ps=10**9)], flags=FLAG_WAIT))
+        codes = [client.receive().code for _ in range(4300)]
+        self.assertEqual(set(codes), {OK, BUSY})
+        self.assertGreaterEqual(codes.count(OK), 4096)
+        self.assertEqual(daemon.count("a"), 1 + codes.count(OK), "what was refused was not stored")
+        self.assertEqual(daemon.head("a", "durable"), daemon.count("a"))
+
     def test_a_full_disk_asks_for_a_resend(self):
         daemon = self.start("space", "[series.a]\nmatch = a\nmode = grow\n")
         client = daemon.req()

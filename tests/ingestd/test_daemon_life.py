@@ -117,13 +117,16 @@ class Stop(unittest.TestCase):
                 client.hello(1)
                 push.send(encode_batch([block("pushed", "i4", [0], t0_ns=T0, period_ps=10**12)]))
                 daemon.wait_count("pushed", 1)
+                daemon.process.send_signal(signal.SIGSTOP)  # nothing is read before the stop is asked for
                 for number in range(1, 2001):
                     client.send(encode_batch([block("dealt", "i4", [number], t0_ns=T0 + number * 10**9, period_ps=10**12)],
                                              session=1, sequence=number))
                     push.send(encode_batch([block("pushed", "i4", [number], t0_ns=T0 + number * 10**9,
                                                   period_ps=10**12)]))
-                time.sleep(0.05)  # it is on its way; the daemon need not have read it
-                self.assertEqual(daemon.stop(how), 0)
+                time.sleep(0.05)
+                daemon.process.send_signal(how)
+                daemon.process.send_signal(signal.SIGCONT)
+                self.assertEqual(daemon.process.wait(20), 0)
                 np.testing.assert_array_equal(daemon.values("dealt"), np.arange(1, 2001))
                 np.testing.assert_array_equal(daemon.values("pushed"), np.arange(0, 2001))
                 self.assertEqual(daemon.head("dealt", "durable"), 2000)
@@ -198,6 +201,11 @@ class Reload(unittest.TestCase):
             self.assertEqual(daemon.req().hello(1).frame_bytes_max, 4 << 20)
             daemon.reload(listen={"max_batch": "4MiB"})
             self.assertEqual(daemon.log().count("needs a restart"), 1)
+            store, daemon.store = daemon.store, daemon.folder + "/no/such/folder"
+            daemon.reload("[flush]\ninterval = 33ms\n")
+            daemon.store = store
+            self.assertRegex(daemon.log(), r"warning: reload: \[store\] path: needs a restart")
+            self.assertEqual(daemon.status("flush_interval_ns"), 33 * 10**6, "the rest is taken over")
 
     def test_a_rule_that_disagrees_is_a_warning(self):
         with Daemon("[series.a]\nmatch = a/**\ncapacity = 50\n") as daemon:

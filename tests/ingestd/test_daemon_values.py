@@ -1,9 +1,10 @@
 """What is stored, read back by NumPy: dtypes, shapes, clocks, the rules of time, line protocol, PULL."""
 
+import socket
 import unittest
 
 import numpy as np
-from ingest_daemon import Daemon, now_ns, wait_for
+from ingest_daemon import Daemon, free_port, now_ns, wait_for
 from ingest_wire import *
 
 T0 = 1_700_000_000 * 10**9
@@ -213,6 +214,19 @@ class Tcp(unittest.TestCase):
             self.assertEqual(daemon.req().hello(1).code, OK)
             daemon.push().send(encode_batch([block("t", "f8", [1], clock=ARRIVAL)]))
             daemon.wait_count("t", 1)
+
+    def test_ipv6(self):
+        with socket.socket(socket.AF_INET6) as probe:
+            try:
+                probe.bind(("::1", 0))
+            except OSError:
+                self.skipTest("no IPv6 here")
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        daemon.routers = ["tcp://[::1]:%d" % free_port()]
+        daemon.configure()
+        daemon.start()
+        self.assertEqual(daemon.req(daemon.routers[0]).hello(1).code, OK)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ its process number. Built programs are looked for in $INGEST_BUILD.
         values = daemon.values("plant/temp")
 """
 
+import glob
 import os
 import re
 import shutil
@@ -21,7 +22,8 @@ import numpy as np
 import zmq
 
 BUILD = os.environ.get("INGEST_BUILD") or os.path.join(os.path.dirname(__file__), "..", "..", "build")
-SANITIZED = bool(os.environ.get("INGEST_SANITIZED"))
+# Set by tools/with-sanitizer: the folder where each process leaves a sanitizer's report.
+SANITIZED = os.environ.get("INGEST_SANITIZED")
 PATIENCE_S = 60 if SANITIZED else 20
 
 # Words of head.npy and status.npy, from docs/format.md.
@@ -128,6 +130,7 @@ class Client:
         self.socket = zmq.Context.instance().socket(kind)
         self.socket.linger = 2000
         self.socket.sndhwm = self.socket.rcvhwm = 0
+        self.socket.ipv6 = "[" in endpoint
         self.socket.connect(endpoint)
         self.name = name
 
@@ -190,6 +193,7 @@ class Daemon:
         self.environment = dict(environment or {})
         self.arguments = list(arguments)
         self.process = None
+        self._numbers = []
         self._clients = []
         self._store_keys = dict(min_free="1MiB")
         self._store_keys.update(store or {})
@@ -223,6 +227,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=environment)
+        self._numbers.append(self.process.pid)
 
     def start(self):
         """Starts the process and waits until it runs."""
@@ -270,16 +275,31 @@ class Daemon:
     def close(self):
         for client in self._clients:
             client.close()
+        faults = []
         if self.process is not None:
+            if SANITIZED and self.process.poll() is None:
+                faults += self._end_clean()
             self.process.kill()
             self.process.wait()
             self.process = None
-        found = SANITIZED and os.path.exists(self.log_path) and re.search("Sanitizer|runtime error", self.log())
-        log = self.log() if found else ""
+        for number in self._numbers if SANITIZED else []:
+            for path in glob.glob(os.path.join(SANITIZED, "report.*.%d" % number)):
+                with open(path, errors="replace") as file:
+                    faults.append(file.read())
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-        if found:
-            raise AssertionError("a sanitizer found something:\n" + log)
+        if faults:
+            raise AssertionError("\n".join(faults))
+
+    def _end_clean(self):
+        """What is wrong with how the daemon ends: leaks are looked for at the end of a process, which a kill skips."""
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        try:
+            code = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            return ["ingestd did not end within %d s of SIGTERM:\n%s" % (PATIENCE_S, self.log())]
+        return [] if code == 0 else ["ingestd ended with %d after SIGTERM:\n%s" % (code, self.log())]
 
     def __enter__(self):
         try:
