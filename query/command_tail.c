@@ -1,13 +1,11 @@
-#include "clock_ns.h"
 #include "row_command.h"
 #include "series_rows_internal.h"
 #include "value_rows.h"
 
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
-#define POLL_NS (50 * NS_PER_MS)
+#define POLL_MS 50
 
 static volatile sig_atomic_t stop_asked;
 
@@ -66,7 +64,8 @@ static int follow(struct followed *series, const struct series_selection *select
                 output_flush(output);
             series_rows_report_lost(series[i].rows);
         }
-        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+        if (!output_wait(output, POLL_MS))
+            break;
     }
     return 0;
 }

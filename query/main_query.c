@@ -10,8 +10,8 @@ int main(int argc, char **argv)
     struct query_options options;
     enum query_command command;
 
-    /* A reader of our output that went away is no failure and no message. */
-    signal(SIGPIPE, SIG_DFL);
+    /* A reader of our output that went away is no failure: the write says so, and we are done. */
+    signal(SIGPIPE, SIG_IGN);
 
     int code = options_parse(argc, argv, &options, &command);
     if (code == 0) {

@@ -262,6 +262,8 @@ static int convert_output(enum query_command command, const char *const values[O
         options->time_form = options->format == FORMAT_JSON ? TIME_FORM_NS : TIME_FORM_ISO;
     if (options->output_path != NULL && options->output_path[0] == '\0')
         return wrong(OPTION_OUTPUT, "", "the name of a file");
+    if (options->output_path != NULL && strcmp(options->output_path, "-") == 0)
+        options->output_path = NULL;
     if (options->follow && options->output_path != NULL)
         return query_error(EX_USAGE,
                            "--follow does not go with -o, which shows a file only when it is "

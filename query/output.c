@@ -3,6 +3,7 @@
 #include "output_internal.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -58,6 +59,12 @@ bool output_failed(const struct output *output)
     if (output->sink != NULL)
         return sink_failed(output->sink);
     return output_npy_failed(output->state);
+}
+
+bool output_wait(const struct output *output, int time_ms)
+{
+    struct pollfd reader = {.fd = sink_descriptor(output->sink)};
+    return poll(&reader, 1, time_ms) <= 0;
 }
 
 bool output_is_terminal(const struct output *output)

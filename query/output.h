@@ -46,6 +46,10 @@ void output_flush(struct output *output);
 /* True when nothing more can be written: stop working. */
 bool output_failed(const struct output *output);
 
+/* Waits that long, or until a signal comes; false as soon as nobody is left to read (a closed pipe,
+ * a terminal that hung up). Not for npy. */
+bool output_wait(const struct output *output, int time_ms);
+
 /* True when data goes to the terminal: no progress meter then. */
 bool output_is_terminal(const struct output *output);
 

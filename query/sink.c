@@ -18,7 +18,8 @@ struct sink {
     int fd;           /* what is written to now: the file, standard output, or the temporary file */
     int final_fd;     /* where the temporary file goes in the end, or -1 */
     const char *path; /* as given, or "standard output" */
-    char *temporary;  /* renamed to path in the end; NULL for what is written to as it is */
+    char *final_path; /* where the file will be: what a symbolic link points to */
+    char *temporary;  /* renamed to it in the end; NULL for what is written to as it is */
     int slot;         /* in `leftovers`, or -1 */
     int error;        /* the first one, as a negative errno */
     size_t used;
@@ -74,10 +75,13 @@ static int open_gathering(void)
 }
 
 /* The file beside its place, with the mode that a new file would have, or that of the one it
- * replaces. */
+ * replaces. A link stays, and the file that it leads to is replaced. */
 static int open_temporary(struct sink *sink, const struct stat *old)
 {
-    if (asprintf(&sink->temporary, "%s.XXXXXX", sink->path) < 0) {
+    sink->final_path = old != NULL ? realpath(sink->path, NULL) : strdup(sink->path);
+    if (sink->final_path == NULL)
+        return -errno;
+    if (asprintf(&sink->temporary, "%s.XXXXXX", sink->final_path) < 0) {
         sink->temporary = NULL;
         return -ENOMEM;
     }
@@ -95,18 +99,29 @@ static int open_temporary(struct sink *sink, const struct stat *old)
     return fd;
 }
 
+/* The descriptor that a name such as /dev/stdout stands for, or -1. Such a name must not be
+ * replaced by a file. */
+static int standard_descriptor(const struct stat *named)
+{
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        struct stat status;
+        if (fstat(fd, &status) == 0 && status.st_dev == named->st_dev &&
+            status.st_ino == named->st_ino)
+            return fd;
+    }
+    return -1;
+}
+
 static int open_path(struct sink *sink, const char *path, bool patched)
 {
     struct stat status;
     bool there = path != NULL && stat(path, &status) == 0;
-    int fd;
-    if (path != NULL && (!there || S_ISREG(status.st_mode)))
+    int fd = path == NULL ? STDOUT_FILENO : there ? standard_descriptor(&status) : -1;
+    if (fd < 0 && (!there || S_ISREG(status.st_mode)))
         return open_temporary(sink, there ? &status : NULL);
-    if (path == NULL)
-        fd = STDOUT_FILENO;
-    else if (S_ISDIR(status.st_mode))
+    if (fd < 0 && S_ISDIR(status.st_mode))
         return -EISDIR;
-    else
+    if (fd < 0)
         fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -123,13 +138,14 @@ int sink_open(const char *path, bool patched, struct sink **ret_sink)
     if (sink == NULL)
         return query_error(QUERY_FAILED, "out of memory");
     sink->path = path != NULL ? path : "standard output";
-    sink->temporary = NULL;
+    sink->final_path = sink->temporary = NULL;
     sink->final_fd = sink->slot = -1;
     sink->error = 0;
     sink->used = 0;
     sink->fd = open_path(sink, path, patched);
     if (sink->fd < 0) {
         int error = sink->fd;
+        free(sink->final_path);
         free(sink);
         return query_error(QUERY_FAILED, "cannot write %s: %s", path != NULL ? path : "output",
                            strerror(-error));
@@ -217,7 +233,7 @@ static void copy_gathered(struct sink *sink)
 
 static void close_descriptor(struct sink *sink, int fd)
 {
-    if (fd >= 0 && fd != STDOUT_FILENO && close(fd) != 0 && sink->error == 0)
+    if (fd > STDERR_FILENO && close(fd) != 0 && sink->error == 0)
         sink->error = -errno;
 }
 
@@ -231,7 +247,7 @@ int sink_close(struct sink *sink, bool good)
     close_descriptor(sink, sink->fd);
     close_descriptor(sink, sink->final_fd);
     if (sink->temporary != NULL) {
-        if (good && sink->error == 0 && rename(sink->temporary, sink->path) != 0)
+        if (good && sink->error == 0 && rename(sink->temporary, sink->final_path) != 0)
             sink->error = -errno;
         if (!good || sink->error != 0)
             unlink(sink->temporary);
@@ -239,11 +255,11 @@ int sink_close(struct sink *sink, bool good)
             leftovers[sink->slot] = NULL;
     }
     int code = 0;
-    if (sink->error == -EPIPE)
-        code = QUERY_FAILED;
-    else if (sink->error != 0)
+    /* Who closed the pipe has read what was wanted. */
+    if (sink->error != 0 && sink->error != -EPIPE)
         code = query_error(QUERY_FAILED, "cannot write %s: %s", sink->path, strerror(-sink->error));
     free(sink->temporary);
+    free(sink->final_path);
     free(sink);
     return code;
 }

@@ -1,7 +1,8 @@
 /* sink.h - where output bytes go: standard output, or a file that appears under its name only when
  * it is complete.
  *
- * Errors are kept and told once, by sink_close(). Not more than one buffer of memory. */
+ * Errors are kept and told once, by sink_close(), but for a closed pipe, which is none: it only
+ * ends the work (sink_failed()). Callers ignore SIGPIPE. Not more than one buffer of memory. */
 #ifndef INGEST_SINK_H
 #define INGEST_SINK_H
 
@@ -12,9 +13,9 @@
 struct sink;
 
 /* Opens `path`, or standard output for NULL. A regular file is written beside its place and
- * renamed; a pipe or a device is written to as it is. `patched`: the beginning is written last
- * (sink_patch()); what cannot be patched is then gathered in a temporary file first. Prints its
- * message; 0 or an exit code. */
+ * renamed; a pipe, a device, or a name of standard output (/dev/stdout) is written to as it is.
+ * `patched`: the beginning is written last (sink_patch()); what cannot be patched is then gathered
+ * in a temporary file first. Prints its message; 0 or an exit code. */
 int sink_open(const char *path, bool patched, struct sink **ret_sink);
 
 void sink_write(struct sink *sink, const void *bytes, size_t count);

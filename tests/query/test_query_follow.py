@@ -59,6 +59,16 @@ class Follow(unittest.TestCase):
         self.followers.append(Follower(self.store, *arguments))
         return self.followers[-1]
 
+    def test_ends_when_nobody_reads(self):
+        self.store.add("a", np.arange(3.0), T0 + np.arange(3))
+        command = [program("ingest-query"), "tail", "--follow", "a", "--store", self.store.path]
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        run.stdout.readline()
+        run.stdout.close()
+        errors = run.stderr.read()
+        run.stderr.close()
+        self.assertEqual((run.wait(PATIENCE_S), errors), (0, b""))
+
     def test_samples_as_they_arrive(self):
         self.store.add("a", np.arange(5.0), T0 + np.arange(5))
         follower = self.follow("a", "-n", "2")
