@@ -34,6 +34,7 @@ struct reply_state {
     struct reply_wait *waits_first; /* answers that wait for a tick, oldest first */
     struct reply_wait *waits_last;
     size_t wait_count;
+    bool has_overdue;     /* some of them are due, and their peers do not read */
     size_t sessions_live; /* heard of in the last minute: they share the credit */
     uint32_t credit_batches;
     uint32_t credit_kib;

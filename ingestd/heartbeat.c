@@ -4,6 +4,7 @@
 #include "clock_ns.h"
 #include "daemon.h"
 #include "replies.h"
+#include "tick.h"
 #include "units.h"
 
 #include <inttypes.h>
@@ -81,6 +82,8 @@ void heartbeat_turn(struct daemon *daemon)
     struct heartbeat_state *beat = &daemon->heartbeat;
     if (daemon->now_ns >= beat->due_ns) {
         replies_socket_idle(daemon, REPLIES_ALL_SOCKETS);
+        if (daemon->replies.has_overdue)
+            replies_tick_ended(daemon, tick_ticket_ended(daemon));
         beat->due_ns = daemon->now_ns + ANSWER_NS;
     }
     if (daemon->now_ns >= beat->second_ns) {
@@ -107,7 +110,8 @@ int heartbeat_timeout_ms(const struct daemon *daemon)
         next_ns = beat->watchdog_ns;
     if (!daemon->tick.is_running && daemon->tick.next_ns < next_ns)
         next_ns = daemon->tick.next_ns;
-    if (session_table_due_first(daemon->sessions) != NULL && beat->due_ns < next_ns)
+    bool is_due = session_table_due_first(daemon->sessions) != NULL || daemon->replies.has_overdue;
+    if (is_due && beat->due_ns < next_ns)
         next_ns = beat->due_ns;
     int64_t left_ns = next_ns - daemon->now_ns;
     if (left_ns <= 0)

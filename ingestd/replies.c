@@ -12,6 +12,9 @@
 /* Answers that may wait for ticks at once. */
 #define WAITS_MAX 4096
 
+/* How long a peer that does not read keeps an answer that is due. */
+#define PATIENCE_NS (5 * NS_PER_S)
+
 /* Credit: what all sessions that were heard of in the last minute may have under way together. Each
  * gets an equal share, but never less than one batch of the largest size, so the sum is bounded by
  * CREDIT_BYTES + live sessions x max_batch. */
@@ -30,6 +33,7 @@ struct reply_wait {
     uint64_t late_samples; /* of a batch without a session */
     uint32_t refused_blocks;
     enum wire_code code;
+    int64_t give_up_ns; /* monotonic: when the peer must have read; 0 = it was not tried yet */
     char text[];
 };
 
@@ -54,9 +58,10 @@ static void replies_settle(struct daemon *daemon, struct session *session)
     session_table_due_remove(daemon->sessions, session);
 }
 
-/* Fills in what every answer says, and sends. */
-static void replies_send(struct daemon *daemon, const struct network_route *route,
-                         struct session *session, struct wire_reply *reply)
+/* Fills in what every answer says, and sends. -EAGAIN: the peer does not read; other errors: it is
+ * gone. */
+static int replies_try(struct daemon *daemon, const struct network_route *route,
+                       struct session *session, struct wire_reply *reply)
 {
     if (session != NULL) {
         reply->session = session->id;
@@ -71,23 +76,36 @@ static void replies_send(struct daemon *daemon, const struct network_route *rout
     uint8_t bytes[WIRE_REPLY_BYTES_MAX];
     size_t byte_count = wire_reply_encode(reply, bytes);
     int result = network_send(daemon->network, route, bytes, byte_count);
-    bool is_latest = session != NULL && replies_is_latest(session, route);
     if (result == 0) {
         status_add(daemon->status, STATUS_REPLIES, 1);
-        if (is_latest)
+        if (session != NULL && replies_is_latest(session, route))
             replies_settle(daemon, session);
-        return;
     }
+    return result;
+}
+
+/* An answer could not be sent and is given up. */
+static void replies_drop(struct daemon *daemon, const struct network_route *route,
+                         struct session *session, int result)
+{
     status_add(daemon->status, STATUS_REPLIES_DROPPED, 1);
-    if (!is_latest)
+    if (session == NULL || !replies_is_latest(session, route))
         return;
     if (result == -EAGAIN && replies_can_push(session)) {
-        /* It does not read. What it missed is told when it does. */
+        /* What it missed is told when it reads again. */
         session_table_due_add(daemon->sessions, session);
         return;
     }
     session->route.id_bytes = 0;
     replies_settle(daemon, session);
+}
+
+static void replies_send(struct daemon *daemon, const struct network_route *route,
+                         struct session *session, struct wire_reply *reply)
+{
+    int result = replies_try(daemon, route, session, reply);
+    if (result < 0)
+        replies_drop(daemon, route, session, result);
 }
 
 static void replies_send_cumulative(struct daemon *daemon, struct session *session)
@@ -161,46 +179,53 @@ int replies_defer(struct daemon *daemon, const struct network_route *route, uint
     return 0;
 }
 
-static struct reply_wait *replies_take_wait(struct daemon *daemon, struct reply_wait *before,
-                                            struct reply_wait *wait)
+/* Sends an answer that has waited; false when it has to wait for its peer to read. A tick may
+ * answer more than a peer's queue takes at once. */
+static bool replies_end_wait(struct daemon *daemon, struct reply_wait *wait)
 {
-    struct reply_wait *next = wait->next;
-    if (before != NULL)
-        before->next = next;
-    else
-        daemon->replies.waits_first = next;
-    if (daemon->replies.waits_last == wait)
-        daemon->replies.waits_last = before;
-    daemon->replies.wait_count--;
-    return next;
+    struct wire_reply reply = {
+        .code = wait->code,
+        .session = wait->session,
+        .sequence = wait->sequence,
+        .late_samples = wait->late_samples,
+        .refused_blocks = wait->refused_blocks,
+        .text = wait->text,
+        .text_bytes = (uint16_t)strlen(wait->text),
+    };
+    struct session *session =
+        wait->session != 0 ? session_table_find(daemon->sessions, wait->session) : NULL;
+    int result = replies_try(daemon, &wait->route, session, &reply);
+    if (result == -EAGAIN) {
+        if (wait->give_up_ns == 0)
+            wait->give_up_ns = daemon->now_ns + PATIENCE_NS;
+        if (daemon->now_ns < wait->give_up_ns)
+            return false;
+    }
+    if (result < 0)
+        replies_drop(daemon, &wait->route, session, result);
+    return true;
 }
 
 void replies_tick_ended(struct daemon *daemon, uint64_t ticket)
 {
-    struct reply_wait *before = NULL;
-    struct reply_wait *wait = daemon->replies.waits_first;
-    while (wait != NULL) {
-        if (wait->ticket > ticket) {
-            before = wait;
-            wait = wait->next;
+    struct reply_state *state = &daemon->replies;
+    struct reply_wait **link = &state->waits_first;
+    struct reply_wait *last = NULL;
+    state->has_overdue = false;
+    while (*link != NULL) {
+        struct reply_wait *wait = *link;
+        bool is_due = wait->ticket <= ticket;
+        if (is_due && replies_end_wait(daemon, wait)) {
+            *link = wait->next;
+            state->wait_count--;
+            free(wait);
             continue;
         }
-        struct reply_wait *next = replies_take_wait(daemon, before, wait);
-        struct wire_reply reply = {
-            .code = wait->code,
-            .session = wait->session,
-            .sequence = wait->sequence,
-            .late_samples = wait->late_samples,
-            .refused_blocks = wait->refused_blocks,
-            .text = wait->text,
-            .text_bytes = (uint16_t)strlen(wait->text),
-        };
-        struct session *session =
-            wait->session != 0 ? session_table_find(daemon->sessions, wait->session) : NULL;
-        replies_send(daemon, &wait->route, session, &reply);
-        free(wait);
-        wait = next;
+        state->has_overdue = state->has_overdue || is_due;
+        last = wait;
+        link = &wait->next;
     }
+    state->waits_last = last;
 }
 
 void replies_socket_idle(struct daemon *daemon, size_t socket)

@@ -24,7 +24,7 @@ bool replies_deferred_is_full(const struct daemon *daemon);
 /* Nothing more to read on a socket: what was noted for its sessions is answered. */
 void replies_socket_idle(struct daemon *daemon, size_t socket);
 
-/* Tick `ticket` has ended: those who waited for it are answered. */
+/* Tick `ticket` has ended: those who waited for it, or for one before it, are answered. */
 void replies_tick_ended(struct daemon *daemon, uint64_t ticket);
 
 /* The session's `durable` moved: it is told, unless it was just now. */

@@ -31,6 +31,11 @@ uint64_t tick_ticket_for(const struct daemon *daemon, const struct session *sess
     return is_covered ? daemon->tick.begun : tick_ticket_next(daemon);
 }
 
+uint64_t tick_ticket_ended(const struct daemon *daemon)
+{
+    return daemon->tick.is_running ? daemon->tick.begun - 1 : daemon->tick.begun;
+}
+
 void tick_demand(struct daemon *daemon)
 {
     daemon->tick.is_demanded = true;

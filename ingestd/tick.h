@@ -18,6 +18,9 @@ uint64_t tick_ticket_next(const struct daemon *daemon);
 uint64_t tick_ticket_for(const struct daemon *daemon, const struct session *session,
                          uint64_t sequence);
 
+/* The last tick that has ended. */
+uint64_t tick_ticket_ended(const struct daemon *daemon);
+
 /* A tick begins as soon as none is under way. */
 void tick_demand(struct daemon *daemon);
 

@@ -27,6 +27,8 @@
  * end for longer than that. */
 #define DRAIN_QUIET_MS 100
 #define DRAIN_MAX_NS   (5 * NS_PER_S)
+#define LAST_TRIES     50
+#define LAST_PAUSE_NS  (10 * NS_PER_MS)
 
 /* Takes what has come in on a socket; true when it is empty now. */
 static bool turn_receive(struct daemon *daemon, size_t socket, uint64_t *ret_frame_count)
@@ -127,6 +129,11 @@ static void turn_stop(struct daemon *daemon)
     if (daemon->exit_code != 0 || tick_finish(daemon) < 0)
         return;
     replies_socket_idle(daemon, REPLIES_ALL_SOCKETS);
+    /* Peers that are slow to read have a moment more. */
+    for (int i = 0; i < LAST_TRIES && daemon->replies.has_overdue; i++) {
+        clock_sleep_ns(LAST_PAUSE_NS);
+        replies_tick_ended(daemon, tick_ticket_ended(daemon));
+    }
     log_info("stopped batches=%" PRId64 " samples=%" PRId64 " refused=%" PRId64,
              status_get(daemon->status, STATUS_BATCHES), status_get(daemon->status, STATUS_SAMPLES),
              turn_refused(daemon));
