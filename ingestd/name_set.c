@@ -1,5 +1,6 @@
 #include "name_set.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ void name_set_free(struct name_set *set)
 static struct name_set_slot *name_set_slot(struct name_set *set, const char *name,
                                            size_t name_bytes)
 {
+    assert(set->round > 0);
     size_t mask = set->slot_count - 1;
     size_t at = (size_t)name_set_hash(name, name_bytes) & mask;
     while (set->slots[at].round == set->round &&
