@@ -29,6 +29,7 @@ static const struct unit duration_units[] = {
     {"h", UINT64_C(3600000000000)},
     {"d", UINT64_C(86400000000000)},
     {"w", UINT64_C(604800000000000)},
+    {"min", UINT64_C(60000000000)},
     {NULL, 0},
 };
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "250ms", "1.5s", "10m", "30d": ns us ms s m h d w; "0" needs no unit. At least 0. */
+/* "250ms", "1.5s", "10m", "30d": ns us ms s m (or min) h d w; "0" needs no unit. At least 0. */
 bool units_parse_duration_ns(const char *text, int64_t *ret_ns);
 
 /* "64KiB", "512MiB", "1.5GiB", "4096", "10kB": B, KiB MiB GiB TiB (powers of 1024), kB MB GB TB
