@@ -45,7 +45,7 @@ const struct config_setting config_rule_settings[CONFIG_RULE_SETTING_COUNT] = {
     {NULL, "match", &config_kind_text, RULE_AT(match), 0, 1, TEXT_BYTES, NULL,
      "a pattern of series names such as plant1/** or */temperature", true},
     {NULL, "mode", &config_kind_mode, RULE_AT(mode), 0, 0, 0, "ring", "ring, grow or refuse", true},
-    {NULL, "capacity", &config_kind_capacity, RULE_AT(capacity), RULE_AT(capacity_unit), 1,
+    {NULL, "capacity", &config_kind_capacity, RULE_AT(capacity), RULE_AT(capacity_unit), 2,
      INT64_MAX, NULL,
      "a number of samples such as 1000000, a size such as 512MiB or a time such as 30d", true},
     {NULL, "preallocate", &config_kind_yes_no, RULE_AT(preallocate), 0, 0, 0, "no", "yes or no",

@@ -235,6 +235,7 @@ static const struct bad_value bad_values[] = {
     {"series.x", "mode", "rings"},
     {"series.x", "capacity", ""},
     {"series.x", "capacity", "0"},
+    {"series.x", "capacity", "1"},
     {"series.x", "capacity", "-1"},
     {"series.x", "capacity", "30 d"},
     {"series.x", "capacity", "9223372036854775808"},
