@@ -56,8 +56,6 @@ static int convert_range(const char *const values[OPTION_COUNT], struct query_op
     range->has_first = values[OPTION_FIRST] != NULL;
     if (values[OPTION_LAST] != NULL && range->has_first)
         return conflict(OPTION_LAST, OPTION_FIRST);
-    if (values[OPTION_LAST] != NULL && range->has_from)
-        return conflict(OPTION_LAST, OPTION_FROM);
     if (range->has_from)
         code =
             convert_time(OPTION_FROM, values[OPTION_FROM], options->zone, now_ns, &range->from_ns);

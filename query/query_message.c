@@ -30,6 +30,7 @@ int query_exit_code(int error)
     case -ENOENT:
     case -ENOTDIR:
     case -EINVAL: /* a name that no series can have */
+    case -EACCES: /* an input that cannot be read, says sysexits.h */
         return EX_NOINPUT;
     case -EBADMSG:
     case -ENODATA:
@@ -57,6 +58,10 @@ int query_series_error(const char *store, const char *name, int error,
         return query_error(code, "%s", text->text);
     if (error == -EFAULT || error == -ENODATA)
         return query_error(code, "%s: a file is shorter than its header says", name);
+    if (error == -EBADMSG)
+        return query_error(
+            code, "%s: the counts in its head or its runs are damaged; see " PROGRAM " verify",
+            name);
     return query_error(code, "%s: %s", name, strerror(-error));
 }
 

@@ -239,6 +239,8 @@ class Rings(QueryTest):
         self.assertEqual(rows("--to", "@%d.%09d" % divmod(hi, 10**9)), list(range(1345, 2300)))
         self.assertEqual(rows("--last", "7"), list(range(2338, 2345)))
         self.assertEqual(rows("--to", iso(hi), "--last", "7"), list(range(2293, 2300)))
+        self.assertEqual(rows("--from", iso(lo), "--to", iso(hi), "--last", "7"), list(range(2293, 2300)))
+        self.assertEqual(rows("--from", iso(hi), "--last", "1000"), list(range(2300, 2345)))
         self.assertEqual(rows("--first", "5"), list(range(1345, 1350)))
         self.assertEqual(rows("--from", iso(lo), "--first", "5"), list(range(1500, 1505)))
         self.assertEqual(rows("--last", "10us"), [i for i in range(1345, 2345) if times[i] > times[-1] - 10_000])

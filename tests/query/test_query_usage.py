@@ -77,7 +77,6 @@ class Usage(QueryTest):
 
     def test_options_that_do_not_go_together(self):
         self.refused(64, "--last and --first", "dump", "a/b", "--last", "3", "--first", "3")
-        self.refused(64, "--last and --from", "dump", "a/b", "--last", "3", "--from", "now")
         self.refused(64, "--times goes with --format npy", "dump", "a/b", "--times", "t.npy")
         self.refused(64, "--time does not go with", "dump", "a/b", "--format", "npy", "--time", "ns")
         self.refused(64, "same file", "dump", "a/b", "--format", "npy", "--times", "x.npy", "-o", "x.npy")
@@ -152,6 +151,10 @@ class Usage(QueryTest):
             self.assertEqual(result.returncode, 65)
             self.assertIn(b"good,f8", result.stdout)
             self.assertIn(b"bad", result.stderr)
+            with open(store.path + "/series/good/head.npy", "r+b") as file:
+                file.seek(4096 + 16 * 8)
+                file.write(b"\xff" * 8)
+            self.refused(65, "good: the counts in its head", "stats", "good", store=store.path)
         finally:
             store.close()
 
