@@ -18,7 +18,7 @@ def run(*command, **options):
 
 
 def is_sanitized():
-    return "asan" in run("readelf", "-d", LIBRARY).stdout or "__asan_" in run("nm", "-D", LIBRARY).stdout
+    return re.search(r"\b__(asan|tsan|ubsan)_", run("nm", "-D", LIBRARY).stdout) is not None
 
 
 def declared():
