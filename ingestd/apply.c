@@ -23,9 +23,10 @@ struct applier {
     struct apply_item *items;
     size_t item_count;
     size_t item_capacity;
-    struct name_set new_names; /* of this batch, that have no series yet */
-    bool has_duplicate;        /* two blocks of one series */
-    bool has_future;           /* some stamp lies beyond the horizon */
+    struct name_set new_names;          /* of this batch, that have no series yet */
+    const struct apply_item *duplicate; /* the first block whose series the batch had before it */
+    bool has_future;                    /* some stamp lies beyond the horizon */
+    bool is_crowded; /* some series has no entry left for the session until a flush */
     struct log_limit disagree_limit;
 };
 
@@ -131,8 +132,14 @@ static void apply_item_fill(struct apply_item *item, const struct wire_block *wi
     item->wants_explicit = wire->explicit_series;
 }
 
+static void apply_note_duplicate(struct applier *applier, const struct apply_item *item)
+{
+    if (applier->duplicate == NULL)
+        applier->duplicate = item;
+}
+
 static int apply_add(struct applier *applier, const struct wire_block *wire, enum wire_code code,
-                     const char *reason, int64_t now_ns)
+                     const char *reason, uint64_t session, int64_t now_ns)
 {
     struct apply_item *item = &applier->items[applier->item_count++];
     item->code = code;
@@ -148,8 +155,10 @@ static int apply_add(struct applier *applier, const struct wire_block *wire, enu
     if (item->series != NULL) {
         uint64_t *mark = series_user_word(item->series);
         if (*mark == applier->batch)
-            applier->has_duplicate = true;
+            apply_note_duplicate(applier, item);
         *mark = applier->batch;
+        if (!series_takes_session(item->series, session))
+            applier->is_crowded = true;
     } else {
         const char *fault = series_name_fault(item->name, item->name_bytes);
         if (fault != NULL) {
@@ -160,7 +169,7 @@ static int apply_add(struct applier *applier, const struct wire_block *wire, enu
         if (result < 0)
             return result;
         if (result > 0)
-            applier->has_duplicate = true;
+            apply_note_duplicate(applier, item);
     }
     apply_judge_time(applier, item, now_ns);
     return 0;
@@ -181,8 +190,9 @@ static int apply_begin(struct applier *applier, size_t block_count)
     }
     applier->item_count = 0;
     name_set_clear(&applier->new_names);
-    applier->has_duplicate = false;
+    applier->duplicate = NULL;
     applier->has_future = false;
+    applier->is_crowded = false;
     applier->batch++;
     return 0;
 }
@@ -251,13 +261,23 @@ static int apply_one(struct applier *applier, struct apply_item *item, uint64_t 
     return 0;
 }
 
+/* The whole batch is refused; the text names the series of one block. */
+static void apply_refuse_batch(const struct applier *applier, enum wire_code code,
+                               const struct apply_item *item, const char *reason,
+                               struct verdict *verdict)
+{
+    verdict_begin(verdict);
+    verdict_refuse(verdict, code, item->name, item->name_bytes, "%s", reason);
+    verdict->refused_blocks = (uint32_t)applier->item_count;
+}
+
 static int apply_finish(struct applier *applier, uint64_t session, uint64_t sequence,
                         int64_t now_ns, struct verdict *verdict)
 {
     uint32_t count = (uint32_t)applier->item_count;
-    if (applier->has_duplicate) {
-        verdict_refuse_all(verdict, WIRE_MALFORMED, count,
-                           "two blocks of one series; gather its samples into one block");
+    if (applier->duplicate != NULL) {
+        apply_refuse_batch(applier, WIRE_MALFORMED, applier->duplicate,
+                           "two blocks of one series; gather its samples into one block", verdict);
         return 0;
     }
     if (applier->has_future && now_ns < store_newest_ns(applier->store)) {
@@ -276,8 +296,10 @@ static int apply_finish(struct applier *applier, uint64_t session, uint64_t sequ
     if (verdict->code == WIRE_OK && verdict->late > 0 && verdict->samples == 0 &&
         verdict->duplicates == 0) {
         uint64_t late = verdict->late;
-        verdict_refuse_all(verdict, WIRE_TIME_ORDER, count,
-                           "every sample is older than the newest of its series (late = drop)");
+        apply_refuse_batch(applier, WIRE_TIME_ORDER, &applier->items[0],
+                           "no sample of the batch is later than the newest of its series "
+                           "(late = drop); set the sender's clock, or the rule's late = clamp",
+                           verdict);
         verdict->late = late;
     }
     return 0;
@@ -286,17 +308,22 @@ static int apply_finish(struct applier *applier, uint64_t session, uint64_t sequ
 int applier_batch(struct applier *applier, struct wire_batch *batch, int64_t now_ns,
                   struct verdict *verdict)
 {
+    const struct wire_batch again = *batch;
     verdict_begin(verdict);
     int result = apply_begin(applier, batch->block_count);
     for (unsigned i = 0; i < batch->block_count && result == 0; i++) {
         struct wire_block block;
         const char *reason = NULL;
         enum wire_code code = wire_batch_next(batch, &block, &reason);
-        result = apply_add(applier, &block, code, reason, now_ns);
+        result = apply_add(applier, &block, code, reason, batch->session, now_ns);
     }
     if (result < 0) {
         verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count, "out of memory");
         return 0;
+    }
+    if (applier->is_crowded) {
+        *batch = again;
+        return -EBUSY;
     }
     return apply_finish(applier, batch->session, batch->sequence, now_ns, verdict);
 }
@@ -308,7 +335,7 @@ int applier_lines(struct applier *applier, const struct line_protocol *lines, si
     for (size_t i = 0; i < block_count && result == 0; i++) {
         struct wire_block block;
         line_protocol_block(lines, i, &block);
-        result = apply_add(applier, &block, WIRE_OK, NULL, now_ns);
+        result = apply_add(applier, &block, WIRE_OK, NULL, 0, now_ns);
     }
     if (result < 0) {
         verdict_refuse_all(verdict, WIRE_BUSY, (uint32_t)block_count, "out of memory");

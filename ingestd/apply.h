@@ -23,7 +23,9 @@ void applier_free(struct applier *applier);                         /* NULL is a
 void applier_set_rules(struct applier *applier, const struct rules *rules, int64_t max_future_ns);
 
 /* Applies a batch that wire_batch_open() took. 0, and then *verdict says what became of it; -EIO
- * when the store cannot be written any more: the daemon must end, and verdict->text says why. */
+ * when the store cannot be written any more: the daemon must end, and verdict->text says why;
+ * -EBUSY when a series has noted sixteen other sessions since the last flush, and one of them must
+ * become durable to make room: nothing was done, and the batch may be given again. */
 int applier_batch(struct applier *applier, struct wire_batch *batch, int64_t now_ns,
                   struct verdict *verdict);
 

@@ -134,6 +134,7 @@ int apply_refuse_append(const struct apply_item *item, int error_code, struct ve
     case -EMFILE:
     case -ENFILE:
     case -EAGAIN:
+    case -EBUSY:
         verdict_refuse(verdict, WIRE_BUSY, item->name, item->name_bytes, "%s",
                        strerror(-error_code));
         return 0;

@@ -21,6 +21,9 @@
 /* Connections and files: a distribution's soft limit of 1,024 is soon reached. */
 #define DESCRIPTORS_WANTED 65536
 
+/* A frame up to this is always received: it may be too large a batch, and is answered. */
+#define FRAME_BYTES_MAX_LEAST (UINT64_C(16) << 20)
+
 /* How long answers may take to get out when the daemon ends. */
 #define LINGER_MS 1000
 
@@ -156,9 +159,12 @@ static int daemon_open_network(struct daemon *daemon)
 {
     const struct config *config = daemon->current;
     struct error_text error;
-    /* Twice the largest batch: a frame above it can then be answered; one above this ends its
-     * connection. */
-    if (network_open(config->max_batch_bytes * 2, &daemon->network, &error) < 0) {
+    /* Well above the largest batch, so that a frame above that can be answered; one above this ends
+     * its connection. */
+    uint64_t frame_bytes_max = config->max_batch_bytes * 2;
+    if (frame_bytes_max < FRAME_BYTES_MAX_LEAST)
+        frame_bytes_max = FRAME_BYTES_MAX_LEAST;
+    if (network_open(frame_bytes_max, &daemon->network, &error) < 0) {
         log_error("%s", error.text);
         return EX_TEMPFAIL;
     }

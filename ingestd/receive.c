@@ -85,8 +85,9 @@ static void receive_lines(struct daemon *daemon, const struct network_frame *fra
     verdict_begin(&verdict);
     if (frame->byte_count > daemon->started->max_batch_bytes) {
         verdict_refuse_all(&verdict, WIRE_TOO_LARGE, 0,
-                           "a frame of %zu bytes is above max_batch, %" PRIu64, frame->byte_count,
-                           daemon->started->max_batch_bytes);
+                           "a frame of %zu bytes is above max_batch, %" PRIu64
+                           "; send smaller ones or raise max_batch",
+                           frame->byte_count, daemon->started->max_batch_bytes);
         receive_alone(daemon, frame, false, &verdict);
         return;
     }
@@ -191,6 +192,28 @@ static void receive_refuse_wait(const struct wire_batch *batch, struct verdict *
                        "too many answers wait for the disk");
 }
 
+/* Applies a batch. Where a series cannot note its session before those that it has are durable,
+ * they are made durable first: between two batches, since a flush within one would call half of it
+ * durable. More than sixteen gateways that write one series are rare. */
+static int receive_apply(struct daemon *daemon, struct wire_batch *batch, int64_t now_ns,
+                         struct verdict *verdict)
+{
+    int result = applier_batch(daemon->applier, batch, now_ns, verdict);
+    if (result != -EBUSY)
+        return result;
+    result = tick_now(daemon);
+    if (result < 0) {
+        verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count, "the disk failed");
+        return result;
+    }
+    result = applier_batch(daemon->applier, batch, now_ns, verdict);
+    if (result != -EBUSY)
+        return result;
+    verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count,
+                       "sixteen other sessions wrote a series and are not durable; send again");
+    return 0;
+}
+
 /* The batch's turn has come: applies it, counts it as stored unless it has to come again, and
  * answers. */
 static void receive_in_turn(struct daemon *daemon, const struct network_frame *frame,
@@ -204,7 +227,7 @@ static void receive_in_turn(struct daemon *daemon, const struct network_frame *f
         verdict = &applied;
         if (wait && replies_deferred_is_full(daemon))
             receive_refuse_wait(batch, verdict);
-        else if (applier_batch(daemon->applier, batch, now_ns, verdict) < 0) {
+        else if (receive_apply(daemon, batch, now_ns, verdict) < 0) {
             receive_failed_store(daemon, verdict);
             return;
         }
@@ -264,7 +287,9 @@ static void receive_in_session(struct daemon *daemon, const struct network_frame
         receive_hello(daemon, frame, session, batch);
         return;
     }
-    if (batch->sequence == 0) {
+    /* What is refused and has no blocks is no batch of the session: a bad HELLO, say, whose
+     * sequence is that of a batch that is yet to come. */
+    if (batch->sequence == 0 || batch->block_count == 0) {
         if (refusal == NULL) {
             refusal = &verdict;
             verdict_refuse_all(refusal, WIRE_MALFORMED, batch->block_count,
@@ -296,8 +321,9 @@ static void receive_batch(struct daemon *daemon, const struct network_frame *fra
     } else if (frame->byte_count > daemon->started->max_batch_bytes) {
         refusal = &verdict;
         verdict_refuse_all(refusal, WIRE_TOO_LARGE, batch.block_count,
-                           "a frame of %zu bytes is above max_batch, %" PRIu64, frame->byte_count,
-                           daemon->started->max_batch_bytes);
+                           "a frame of %zu bytes is above max_batch, %" PRIu64
+                           "; send smaller ones or raise max_batch",
+                           frame->byte_count, daemon->started->max_batch_bytes);
     } else if (batch.block_count > 0) {
         status_add(daemon->status, STATUS_BATCHES, 1);
     }

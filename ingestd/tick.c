@@ -151,7 +151,7 @@ static void tick_wait(struct daemon *daemon)
     }
 }
 
-int tick_finish(struct daemon *daemon)
+int tick_now(struct daemon *daemon)
 {
     tick_wait(daemon);
     if (daemon->exit_code == 0) {

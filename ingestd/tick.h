@@ -30,8 +30,8 @@ void tick_turn(struct daemon *daemon);
 /* The flusher's descriptor was readable: ends the tick. */
 void tick_collect(struct daemon *daemon);
 
-/* For the end of the daemon: waits for the tick under way, runs a last one, and waits for that. 0,
- * or -EIO when a sync failed. */
-int tick_finish(struct daemon *daemon);
+/* Makes durable what is stored, and waits for it: for the tick under way, and for one more. Between
+ * two batches only. 0, or -EIO when a sync failed: the daemon ends. */
+int tick_now(struct daemon *daemon);
 
 #endif

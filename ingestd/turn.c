@@ -126,7 +126,7 @@ static void turn_stop(struct daemon *daemon)
     notify_send(&daemon->notify, "STOPPING=1\nSTATUS=storing what has arrived");
     status_set(daemon->status, STATUS_STATE, STATUS_STOPPING);
     turn_drain(daemon);
-    if (daemon->exit_code != 0 || tick_finish(daemon) < 0)
+    if (daemon->exit_code != 0 || tick_now(daemon) < 0)
         return;
     replies_socket_idle(daemon, REPLIES_ALL_SOCKETS);
     /* Peers that are slow to read have a moment more. */

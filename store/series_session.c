@@ -63,13 +63,27 @@ static int choose_slot(const struct series *series, unsigned *ret_slot)
     return lowest == UINT64_MAX ? -EBUSY : 0;
 }
 
+static unsigned find_entry(const struct series *series, uint64_t session)
+{
+    unsigned slot = 0;
+    while (slot < HEAD_SESSION_SLOTS && entry_load(series, slot, HEAD_SESSION_ID) != session)
+        slot++;
+    return slot;
+}
+
+bool series_takes_session(const struct series *series, uint64_t session)
+{
+    unsigned slot;
+    if (session == 0 || series->words == NULL || series->session == session)
+        return true;
+    return find_entry(series, session) < HEAD_SESSION_SLOTS || choose_slot(series, &slot) == 0;
+}
+
 int series_session_claim(struct series *series, uint64_t session, uint64_t sequence,
                          unsigned *ret_slot)
 {
     if (series->session != session) {
-        unsigned slot = 0;
-        while (slot < HEAD_SESSION_SLOTS && entry_load(series, slot, HEAD_SESSION_ID) != session)
-            slot++;
+        unsigned slot = find_entry(series, session);
         if (slot == HEAD_SESSION_SLOTS)
             return choose_slot(series, ret_slot);
         remember(series, slot, session, entry_load(series, slot, HEAD_SESSION_SEQUENCE));

@@ -164,6 +164,10 @@ int series_block_last_ns(const struct series_block *block, int64_t now_ns, int64
 int series_append(struct series *series, const struct series_block *block, uint64_t session,
                   uint64_t sequence, int64_t now_ns, struct series_append_result *ret_result);
 
+/* False when a block of the session would be refused with -EBUSY as things stand: a caller that
+ * wants all blocks of a batch or none asks before the first one, and flushes. */
+bool series_takes_session(const struct series *series, uint64_t session);
+
 /* ---- flushing ---- */
 
 /* What one tick makes durable: a snapshot of the dirty series at a batch boundary. */

@@ -61,8 +61,8 @@ bool wire_is_batch(const void *frame, size_t frame_bytes);
 /* Reads the header and checks the checksum, version, flags, lengths and the chain of all block
  * lengths. Returns WIRE_OK, MALFORMED, CHECKSUM or VERSION_UNKNOWN, and then *ret_reason (never
  * NULL on a refusal) is a static sentence. After CHECKSUM or VERSION_UNKNOWN (an unknown version)
- * nothing in the frame is believed: session and sequence are 0. After any other refusal they are
- * what the header says, as far as it reaches. */
+ * nothing in the frame is believed: session, sequence and block_count are 0. After any other
+ * refusal they are what the header says, as far as it reaches, and no block can be read. */
 enum wire_code wire_batch_open(const void *frame, size_t frame_bytes, struct wire_batch *ret_batch,
                                const char **ret_reason);
 

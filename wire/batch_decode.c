@@ -91,6 +91,7 @@ enum wire_code wire_batch_open(const void *frame, size_t frame_bytes, struct wir
 
     ret_batch->session = header.session;
     ret_batch->sequence = header.sequence;
+    ret_batch->block_count = header.block_count;
     if (frame_bytes < sizeof header)
         return refuse(WIRE_MALFORMED, "the frame is shorter than a header", ret_reason);
     if ((header.flags & ~WIRE_FLAG_WAIT) != 0)
@@ -110,7 +111,6 @@ enum wire_code wire_batch_open(const void *frame, size_t frame_bytes, struct wir
     if (header.session != 0 && header.sequence == 0)
         return refuse(WIRE_MALFORMED, "a batch of a session needs a sequence number", ret_reason);
 
-    ret_batch->block_count = header.block_count;
     ret_batch->blocks_left = header.block_count;
     return WIRE_OK;
 }

@@ -98,11 +98,12 @@ class Permanent(Code):
         self.assertFalse(self.daemon.has("a"))
 
     def test_1_two_blocks_of_one_series(self):
-        self.expect(MALFORMED, [scalar("new"), scalar("other"), scalar("new", t0_ns=T0 + 10**9)], refused=3)
+        self.expect(MALFORMED, [scalar("new"), scalar("other"), scalar("new", t0_ns=T0 + 10**9)], refused=3,
+                    text="series new: two blocks", series="new")
         self.assertFalse(self.daemon.has("new") or self.daemon.has("other"), "nothing of it is applied")
         self.expect(OK, [scalar("new"), scalar("other")])
         self.expect(MALFORMED, [scalar("new", t0_ns=T0 + 10**9), scalar("third"), scalar("new", t0_ns=T0 + 10**9)],
-                    refused=3)
+                    refused=3, text="series new: two blocks", series="new")
         self.assertFalse(self.daemon.has("third"))
         self.assertEqual(self.daemon.count("new"), 1)
         many = [scalar("many/%d" % i) for i in range(300)]
@@ -140,8 +141,10 @@ class Permanent(Code):
         self.assertFalse(self.daemon.has("big"))
         self.client.send(b"big v=1 1\n" * 7000)
         self.assertEqual(self.client.until(lambda r: r.code != OK, "text").code, TOO_LARGE)
+        # With a small limit too, a batch as others send it is answered and does not jam its stream.
+        self.expect(TOO_LARGE, [block("big", "f8", np.zeros(1 << 20), t0_ns=T0, period_ps=10**9)], text="max_batch")
         # Far too large a frame ends its connection, and nothing else.
-        self.client.send(b"\x93IB" + b"\0" * 200000)
+        self.client.send(b"\x93IB" + b"\0" * (17 << 20))
         other = self.daemon.dealer()
         self.assertEqual(other.hello(10).code, OK)
         self.expect(OK, [scalar("c")])
@@ -182,7 +185,8 @@ class Permanent(Code):
     def test_7_the_whole_batch_is_late(self):
         self.expect(OK, [block("a", "f8", [1, 2], times_ns=[T0, T0 + 10]), block("b", "f8", [1], times_ns=[T0])])
         reply = self.expect(TIME_ORDER, [block("a", "f8", [8, 9], times_ns=[T0, T0 + 10]),
-                                         block("b", "f8", [9], times_ns=[T0 - 5])], refused=2)
+                                         block("b", "f8", [9], times_ns=[T0 - 5])], refused=2,
+                            text="series a: no sample", series="a")
         self.assertEqual(reply.late_samples, 3)
         # Some of it late is no refusal: it is counted.
         reply = self.expect(OK, [block("a", "f8", [8, 3], times_ns=[T0 + 10, T0 + 11])])

@@ -32,6 +32,18 @@ class Hello(unittest.TestCase):
             client.send(batch(5, 100))
             self.assertEqual(client.until(lambda r: r.stored == 100, "batch 100").code, OK)
 
+    def test_a_bad_one_consumes_nothing(self):
+        with Daemon() as daemon:
+            client = daemon.dealer()
+            for bad in (encode_hello(5, 1, "x" * 65), encode_batch([], session=5, sequence=1, flags=2)):
+                client.send(bad)
+                reply = client.receive()
+                self.assertNotEqual(reply.code, OK)
+                self.assertEqual((reply.session, reply.sequence, reply.stored), (5, 0, 0))
+            client.send(batch(5, 1))
+            client.until(lambda r: r.code == OK and r.stored == 1, "batch 1")
+            self.assertEqual(daemon.count("a/b"), 1)
+
     def test_on_pull_is_not_answered_but_counts(self):
         with Daemon() as daemon:
             push, client = daemon.push(), daemon.dealer()
@@ -99,6 +111,26 @@ class Cumulative(unittest.TestCase):
             self.assertEqual((reply.code, reply.stored), (OK, 1))
             self.assertEqual(daemon.count("a/b"), 1)
             self.assertEqual(daemon.status("duplicates"), 1)
+
+
+class Crowd(unittest.TestCase):
+    """A series notes sixteen sessions, and lets one go only when it is durable."""
+
+    def test_more_sessions_than_a_series_notes(self):
+        with Daemon("[flush]\ninterval = 1h\n") as daemon:
+            client, push = daemon.dealer(), daemon.push()
+            for session in range(1, 41):
+                client.send(batch(session, 1, "crowded", t0_ns=10**18 + session * 10**9))
+                reply = client.until(lambda r: r.session == session, "an answer to session %d" % session)
+                self.assertEqual((reply.code, reply.stored), (OK, 1), reply.text)
+            self.assertEqual(daemon.count("crowded"), 40)
+            for session in range(41, 81):  # nobody would be told to send these again
+                push.send(batch(session, 1, "crowded", t0_ns=10**18 + session * 10**9))
+            wait_for(lambda: daemon.count("crowded") == 80, "eighty batches")
+            # What was made durable to make room was whole batches, and the newest ones are known.
+            client.send(batch(80, 1, "crowded", t0_ns=10**18 + 100 * 10**9))
+            client.until(lambda r: r.session == 80 and r.stored == 1, "the duplicate")
+            self.assertEqual(daemon.count("crowded"), 80)
 
 
 class Requests(unittest.TestCase):

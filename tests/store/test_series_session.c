@@ -121,12 +121,15 @@ static void test_only_durable_sessions_go(void **state)
     for (uint64_t session = 101; session <= 116; session++)
         assert_appended(series, session, 1);
     assert_int_equal(append_one(series, 117, 1, &duplicate), -EBUSY);
+    assert_false(series_takes_session(series, 117));
+    assert_true(series_takes_session(series, 101) && series_takes_session(series, 0));
     assert_int_equal(series_count(series), 16);
     for (uint64_t session = 101; session <= 116; session++)
         assert_duplicate(series, session, 1);
     /* Those that have an entry go on. */
     assert_appended(series, 101, 2);
     durable_sessions_below = 103; /* 101 wrote last of these two, so 102 goes */
+    assert_true(series_takes_session(series, 117));
     assert_appended(series, 117, 1);
     assert_duplicate(series, 101, 2);
     assert_appended(series, 102, 1);
