@@ -54,8 +54,12 @@ static int reader_open_columns(struct reader *reader, struct error_text *error)
     return 0;
 }
 
-int reader_open(const char *store_path, const char *name, struct reader **ret_reader,
-                struct error_text *error)
+/* A series that is replaced again and again while it is opened is not there. */
+#define OPENINGS_MAX 8
+
+/* -ESTALE: the series was deleted and made anew between its head and its columns. */
+static int reader_open_once(const char *store_path, const char *name, struct reader **ret_reader,
+                            struct error_text *error)
 {
     size_t name_bytes = strlen(name);
     const char *fault = series_name_fault(name, name_bytes);
@@ -86,10 +90,9 @@ int reader_open(const char *store_path, const char *name, struct reader **ret_re
         goto fail;
 
     r = reader_open_columns(reader, error);
-    /* A series being deleted loses its head first: then it is the series that is not there, not a
-     * column. */
-    if (r < 0 && reader_column_check(&reader->head) == -ESTALE)
-        r = error_set(error, -ENOENT, "no such series: %s", name);
+    /* A series being deleted loses its head first. */
+    if (reader_column_check(&reader->head) == -ESTALE)
+        r = error_set(error, -ESTALE, "no such series: %s", name);
     else if (r == -ENOENT)
         r = -EBADMSG;
     if (r < 0)
@@ -100,6 +103,15 @@ int reader_open(const char *store_path, const char *name, struct reader **ret_re
 fail:
     reader_close(reader);
     return r;
+}
+
+int reader_open(const char *store_path, const char *name, struct reader **ret_reader,
+                struct error_text *error)
+{
+    int r = -ESTALE;
+    for (unsigned i = 0; i < OPENINGS_MAX && r == -ESTALE; i++)
+        r = reader_open_once(store_path, name, ret_reader, error);
+    return r == -ESTALE ? -ENOENT : r;
 }
 
 void reader_close(struct reader *reader)

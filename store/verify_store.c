@@ -14,8 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Longer than it takes to make or to delete a series on a slow disk. */
-#define STRAY_PAUSE_NS (2 * NS_PER_S)
+/* A series that is being made or deleted looks astray for a moment, on a slow disk for a second;
+ * and a folder that is made anew may get the number of the one before. So what is reported was
+ * there in every one of several looks. */
+#define STRAY_LOOKS    5
+#define STRAY_PAUSE_NS (500 * NS_PER_MS)
 
 #define STRAY_PATH_BYTES 1024
 
@@ -155,6 +158,19 @@ static bool stray_is_in(const struct stray *stray, const struct stray_list *list
     return false;
 }
 
+/* Leaves those that are in the other list too. */
+static void stray_list_keep(struct stray_list *list, const struct stray_list *other)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (stray_is_in(&list->strays[i], other))
+            list->strays[kept++] = list->strays[i];
+        else
+            free(list->strays[i].path);
+    }
+    list->count = kept;
+}
+
 static void store_report(const struct verify_sink *sink, struct verify_totals *totals,
                          const char *file, const char *text)
 {
@@ -165,21 +181,20 @@ static void store_report(const struct verify_sink *sink, struct verify_totals *t
 static int verify_strays(const char *store_path, int folder, const struct verify_sink *sink,
                          struct verify_totals *totals)
 {
-    struct stray_list first = {0};
-    struct stray_list second = {0};
-    int r = stray_collect(folder, &first);
+    struct stray_list strays = {0};
     long pid;
-    const struct stray_list *last = &first;
-    if (r == 0 && first.count > 0 && reader_store_is_locked(store_path, &pid) == 1) {
+    int r = stray_collect(folder, &strays);
+    bool is_live = reader_store_is_locked(store_path, &pid) == 1;
+    for (unsigned look = 1; look < STRAY_LOOKS && is_live && r == 0 && strays.count > 0; look++) {
+        struct stray_list again = {0};
         clock_sleep_ns(STRAY_PAUSE_NS);
-        r = stray_collect(folder, &second);
-        last = &second;
+        r = stray_collect(folder, &again);
+        stray_list_keep(&strays, &again);
+        stray_list_free(&again);
     }
-    for (size_t i = 0; r == 0 && i < last->count; i++)
-        if (stray_is_in(&last->strays[i], &first))
-            store_report(sink, totals, last->strays[i].path, last->strays[i].text);
-    stray_list_free(&first);
-    stray_list_free(&second);
+    for (size_t i = 0; r == 0 && i < strays.count; i++)
+        store_report(sink, totals, strays.strays[i].path, strays.strays[i].text);
+    stray_list_free(&strays);
     return r;
 }
 
