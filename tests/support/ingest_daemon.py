@@ -286,6 +286,8 @@ class Daemon:
             for path in glob.glob(os.path.join(SANITIZED, "report.*.%d" % number)):
                 with open(path, errors="replace") as file:
                     faults.append(file.read())
+        if os.path.exists(self.log_path) and ": runtime error: " in self.log():
+            faults.append("UndefinedBehaviorSanitizer:\n" + self.log())
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
         if faults:
