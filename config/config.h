@@ -57,6 +57,7 @@ struct config {
     size_t pull_count;
     uint64_t max_batch_bytes;  /* 4 MiB; 4 KiB to 1 GiB */
     int64_t flush_interval_ns; /* 1 s; 10 ms to 1 h */
+    bool insecure;             /* no: tcp endpoints on loopback addresses alone */
     int64_t max_future_ns;     /* 1 h */
     enum log_level log_level;  /* info */
     struct config_rule *rules;

@@ -32,6 +32,18 @@ static int log_level_parse(const struct config_setting *setting, const char *tex
 
 const struct config_kind config_kind_log_level = {log_level_parse, NULL, NULL};
 
+/* Nothing is stored: there is one mode. */
+static int security_parse(const struct config_setting *setting, const char *text, void *base,
+                          const char **ret_fault)
+{
+    static const char *const words[] = {"none", NULL};
+    (void)setting;
+    (void)base;
+    return word_index(words, text) < 0 ? refuse(ret_fault) : 0;
+}
+
+const struct config_kind config_kind_security = {security_parse, NULL, NULL};
+
 static int mode_parse(const struct config_setting *setting, const char *text, void *base,
                       const char **ret_fault)
 {

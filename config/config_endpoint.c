@@ -2,7 +2,6 @@
 
 #include "units.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/un.h>
@@ -79,4 +78,25 @@ const char *config_endpoint_fault(const char *endpoint)
     if (strstr(endpoint, "://") == NULL)
         return "has no transport";
     return "has a transport other than tcp and ipc";
+}
+
+/* "127.0.0.1", but not the name "127.example.org". */
+static bool is_loopback_ipv4(const char *host, size_t host_bytes)
+{
+    return host_bytes > 4 && strncmp(host, "127.", 4) == 0 &&
+           only_of(host, host_bytes, "0123456789.");
+}
+
+bool config_endpoint_is_local(const char *endpoint)
+{
+    static const char *const names[] = {"localhost", "lo", "[::1]"};
+    if (strncmp(endpoint, "tcp://", 6) != 0)
+        return true;
+    const char *host = endpoint + 6;
+    const char *colon = strrchr(host, ':');
+    size_t host_bytes = colon != NULL ? (size_t)(colon - host) : strlen(host);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strlen(names[i]) == host_bytes && strncmp(host, names[i], host_bytes) == 0)
+            return true;
+    return is_loopback_ipv4(host, host_bytes);
 }

@@ -3,6 +3,7 @@
  * the second. */
 #include "config.h"
 
+#include "config_endpoint.h"
 #include "config_internal.h"
 #include "config_lines.h"
 
@@ -268,9 +269,25 @@ static int take_pair(void *user, const char *section, const char *name, const ch
     return 1;
 }
 
+/* Without authentication an endpoint that others can reach is a choice to be made in words. */
+static void check_reach(struct loader *loader, const char *key, char *const *endpoints,
+                        size_t endpoint_count)
+{
+    const struct config_setting *setting = config_table_find("listen", key);
+    for (size_t i = 0; i < endpoint_count && !loader->config->insecure; i++)
+        if (!config_endpoint_is_local(endpoints[i]))
+            mistake(loader, loader->setting_lines[setting - config_settings],
+                    "[listen] %s: \"%s\" can be reached from other machines, and nothing tells who "
+                    "writes; give a loopback address or an ipc path, or insecure = yes in "
+                    "[security] for a network that you trust",
+                    key, endpoints[i]);
+}
+
 static void check_whole(struct loader *loader)
 {
     const struct config *config = loader->config;
+    check_reach(loader, "router", config->router, config->router_count);
+    check_reach(loader, "pull", config->pull, config->pull_count);
     if (config->router_count + config->pull_count == 0) {
         const struct config_setting *router = config_table_find("listen", "router");
         mistake(loader, loader->setting_lines[router - config_settings],

@@ -35,6 +35,8 @@ const struct config_setting config_settings[CONFIG_SETTING_COUNT] = {
      "a size from 4KiB to 1GiB, such as 4MiB", false},
     {"flush", "interval", &config_kind_duration, AT(flush_interval_ns), 0, 10 * NS_PER_MS,
      NS_PER_HOUR, "1s", "a duration from 10ms to 1h, such as 1s", true},
+    {"security", "mode", &config_kind_security, 0, 0, 0, 0, "none", "none", true},
+    {"security", "insecure", &config_kind_yes_no, AT(insecure), 0, 0, 0, "no", "yes or no", true},
     {"clock", "max_future", &config_kind_duration, AT(max_future_ns), 0, NS_PER_MS,
      36500 * NS_PER_DAY, "1h", "a duration from 1ms to 36500d, such as 1h", true},
     {"log", "level", &config_kind_log_level, AT(log_level), 0, 0, 0, "info",

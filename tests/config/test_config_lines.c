@@ -101,9 +101,9 @@ static void test_sections(void **state)
     EXPECT("[]\nlevel = x\n", "1: the line names no section", NULL);
     EXPECT("[ log ]\n", "1: [ log ] unknown section; ", NULL);
     EXPECT("[Store]\npath = /x\n", "1: [Store] unknown section; did you mean [store]?", NULL);
-    EXPECT("[security]\nmode = none\n",
-           "1: [security] unknown section; the sections are [store] [listen] [flush] [clock] [log] "
-           "[series.LABEL]",
+    EXPECT("[checkpoint]\ninterval = 5min\n",
+           "1: [checkpoint] unknown section; the sections are [store] [listen] [flush] [security] "
+           "[clock] [log] [series.LABEL]",
            NULL);
     EXPECT("[series]\nmatch = a\n", "1: [series] unknown section; did you mean [series.LABEL]?",
            NULL);
@@ -154,7 +154,7 @@ static void test_duplicates(void **state)
 static void test_continuations(void **state)
 {
     (void)state;
-    EXPECT("[listen]\nrouter = tcp://a:1\n  tcp://b:2\n",
+    EXPECT("[listen]\nrouter = tcp://lo:1\n  tcp://b:2\n",
            "3: [listen] the line begins with a blank", NULL);
     EXPECT("[log]\nlevel = info\n\tlevel = debug\n", "3: [log] level: the line begins with a blank",
            NULL);

@@ -99,6 +99,7 @@ static void test_every_setting(void **state)
                                       "max_batch = 64KiB\n"
                                       "[flush]\ninterval = 250ms\n"
                                       "[clock]\nmax_future = 30d\n"
+                                      "[security]\nmode = none\ninsecure = yes\n"
                                       "[log]\nlevel = debug\n");
     assert_string_equal(config->store_path, "/srv/a b");
     assert_int_equal(config->max_bytes.per_mille, 125);
@@ -113,6 +114,7 @@ static void test_every_setting(void **state)
     assert_int_equal(config->max_batch_bytes, 65536);
     assert_int_equal(config->flush_interval_ns, SECOND_NS / 4);
     assert_int_equal(config->max_future_ns, INT64_C(30) * 86400 * SECOND_NS);
+    assert_true(config->insecure);
     assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
     config_free(config);
 }
@@ -204,7 +206,7 @@ static const struct bad_value bad_values[] = {
     {"listen", "router", "tcp://[::1%]:5570"},
     {"listen", "router", "tcp://[zz]:5570"},
     {"listen", "router", "tcp://a;b:5570"},
-    {"listen", "router", "tcp://a:1,tcp://b:2"},
+    {"listen", "router", "tcp://lo:1,tcp://lo:22"},
     {"listen", "router", "udp://127.0.0.1:5570"},
     {"listen", "router", "inproc://x"},
     {"listen", "router", "ipc://"},
@@ -213,8 +215,8 @@ static const struct bad_value bad_values[] = {
     {"listen", "router",
      "ipc:///1234567890/1234567890/1234567890/1234567890/1234567890/1234567890/1234567890/"
      "1234567890/1234567890/1234567890"},
-    {"listen", "router", "tcp://a:1 tcp://b:2 tcp://a:1"},
-    {"listen", "router", "tcp://a:1 # here"},
+    {"listen", "router", "tcp://lo:1 tcp://lo:22 tcp://lo:1"},
+    {"listen", "router", "tcp://lo:1 # here"},
     {"listen", "pull", "tcp://a"},
     {"listen", "pull", "tcp://127.0.0.1:5570"},
     {"flush", "interval", ""},
@@ -224,6 +226,9 @@ static const struct bad_value bad_values[] = {
     {"flush", "interval", "-1s"},
     {"flush", "interval", "1 s"},
     {"flush", "interval", "soon"},
+    {"security", "mode", "curve"},
+    {"security", "mode", ""},
+    {"security", "insecure", "maybe"},
     {"clock", "max_future", ""},
     {"clock", "max_future", "0"},
     {"clock", "max_future", "36501d"},
@@ -278,14 +283,34 @@ static void test_messages_are_exact(void **state)
              "2: [flush] interval: \"1s # fast\" is not a duration; give a duration from 10ms to "
              "1h, such as 1s (behind a value a comment begins with ' ;')");
     load_bad("[listen]\nrouter =\n", "2: [listen] router: is empty, and so is pull");
-    load_bad("[listen]\npull = tcp://a:1\nrouter = tcp://a:1\n",
-             "2: [listen] pull: \"tcp://a:1\" is an endpoint of router too");
+    load_bad("[listen]\npull = tcp://lo:1\nrouter = tcp://lo:1\n",
+             "2: [listen] pull: \"tcp://lo:1\" is an endpoint of router too");
+}
+
+/* Nobody but this machine, or a choice in words. */
+static void test_endpoints_that_others_can_reach(void **state)
+{
+    (void)state;
+    static const char *const open[] = {"tcp://*:1",    "tcp://0.0.0.0:1", "tcp://127.example.org:1",
+                                       "tcp://[::]:1", "tcp://eth0:1",    "tcp://locals:1"};
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++) {
+        char text[128];
+        char expected[128];
+        snprintf(text, sizeof text, "[listen]\nrouter = %s\n", open[i]);
+        snprintf(expected, sizeof expected, "2: [listen] router: \"%s\" can be reached", open[i]);
+        load_bad(text, expected);
+        snprintf(text, sizeof text, "[listen]\nrouter = %s\n[security]\ninsecure = yes\n", open[i]);
+        config_free(load_good(text));
+    }
+    config_free(
+        load_good("[listen]\nrouter = tcp://127.0.0.1:1 tcp://127.9.9.9:2 tcp://localhost:3 "
+                  "tcp://lo:4\npull = tcp://[::1]:5 ipc:///run/x\n"));
 }
 
 static void test_no_router_is_good(void **state)
 {
     (void)state;
-    struct config *config = load_good("[listen]\nrouter =\npull = tcp://a:1\n");
+    struct config *config = load_good("[listen]\nrouter =\npull = tcp://lo:1\n");
     assert_int_equal(config->router_count, 0);
     assert_int_equal(config->pull_count, 1);
     config_free(config);
@@ -321,13 +346,13 @@ static void test_opening(void **state)
 static void test_what_a_reload_cannot_change(void **state)
 {
     (void)state;
-    struct config *running = load_good("[listen]\npull = tcp://a:1\n");
+    struct config *running = load_good("[listen]\npull = tcp://lo:1\n");
     struct config *same = load_good("[store]\nmax_bytes = 1GiB\nmin_free = 1\nmax_series = 3\n"
-                                    "[listen]\npull = tcp://a:1\n"
+                                    "[listen]\npull = tcp://lo:1\n"
                                     "[flush]\ninterval = 2s\n[clock]\nmax_future = 1s\n"
                                     "[log]\nlevel = error\n[series.x]\nmatch = **\n");
     struct config *other = load_good("[store]\npath = /x\n[listen]\nmax_batch = 8MiB\n"
-                                     "router = tcp://a:2\npull = tcp://a:1 tcp://a:3\n");
+                                     "router = tcp://lo:2\npull = tcp://lo:1 tcp://lo:3\n");
     struct reports reports = {.path = NULL};
     assert_int_equal(config_report_fixed(running, same, reports_add, &reports), 0);
     assert_int_equal(config_report_fixed(running, other, reports_add, &reports), 4);
@@ -354,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_every_rule_key),
         cmocka_unit_test(test_every_bad_value),
         cmocka_unit_test(test_messages_are_exact),
+        cmocka_unit_test(test_endpoints_that_others_can_reach),
         cmocka_unit_test(test_no_router_is_good),
         cmocka_unit_test(test_rules_that_contradict_themselves),
         cmocka_unit_test(test_opening),

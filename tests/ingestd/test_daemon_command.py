@@ -92,36 +92,40 @@ class Places(unittest.TestCase):
         self.daemon = Daemon()
         self.addCleanup(self.daemon.close)
 
-    def fail(self, code, text):
-        self.daemon.configure()
+    def refuse(self, code, text, config=""):
+        self.daemon.configure(config)
         result, _, errors = self.daemon.run()
         self.assertEqual(result, code, errors)
         self.assertIn(text, errors)
 
     def test_the_folder_above_is_missing(self):
         self.daemon.store = self.daemon.folder + "/no/such/store"
-        self.fail(78, self.daemon.store)
+        self.refuse(78, self.daemon.store)
 
     def test_the_store_is_a_file(self):
         self.daemon.store = self.daemon.config_path
-        self.fail(78, self.daemon.store)
+        self.refuse(78, self.daemon.store)
 
     @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
     def test_the_store_is_not_ours(self):
         os.mkdir(self.daemon.store, 0o500)
-        self.fail(78, self.daemon.store)
+        self.refuse(78, self.daemon.store)
 
     def test_endpoints_that_cannot_be(self):
         for endpoint, code in (("ipc://%s/missing/socket" % self.daemon.folder, 78),
                                ("tcp://203.0.113.77:%d" % free_port(), 75), ("tcp://no-such-device:5570", 78)):
             with self.subTest(endpoint):
                 self.daemon.routers = [endpoint]
-                self.fail(code, "cannot listen on " + endpoint)
+                self.refuse(code, "cannot listen on " + endpoint, "[security]\ninsecure = yes\n")
+
+    def test_an_endpoint_that_others_can_reach(self):
+        self.daemon.routers = ["tcp://0.0.0.0:%d" % free_port()]
+        self.refuse(78, "insecure = yes")
 
     def test_a_port_in_use(self):
         with Daemon(tcp=True) as other:
             self.daemon.routers = other.routers
-            self.fail(75, "cannot listen on " + other.router)
+            self.refuse(75, "cannot listen on " + other.router)
 
     def test_store_option_goes_before_the_file(self):
         self.daemon.arguments = ["--store", self.daemon.folder + "/elsewhere"]
