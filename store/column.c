@@ -11,7 +11,7 @@
 #define ALLOCATE_BYTES_MAX (UINT64_C(4) << 20)
 /* Pages are faulted in some blocks ahead; no more than this, since a page made
  * ready is a page to be written out. */
-#define READY_BLOCKS    16
+#define READY_BLOCKS    6
 #define READY_BYTES_MAX (UINT64_C(512) << 10)
 /* From here on fresh blocks are filled by writing. */
 #define FILL_BYTES_MIN (UINT64_C(64) << 10)
