@@ -21,6 +21,7 @@ struct applier {
     int64_t max_future_ns;
     uint64_t batch; /* number of the batch at hand, never 0: marks the series seen in it */
     struct apply_item *items;
+    struct store_lookup *lookups; /* one an item */
     size_t item_count;
     size_t item_capacity;
     struct name_set new_names;          /* of this batch, that have no series yet */
@@ -46,6 +47,7 @@ void applier_free(struct applier *applier)
     if (applier == NULL)
         return;
     free(applier->items);
+    free(applier->lookups);
     name_set_free(&applier->new_names);
     free(applier);
 }
@@ -85,6 +87,21 @@ void applier_set_rules(struct applier *applier, const struct rules *rules, int64
 
 /* ---- first pass ---- */
 
+static inline struct series_block apply_block(const struct wire_block *wire)
+{
+    return (struct series_block){
+        .values = wire->values,
+        .times_ns = wire->times_ns,
+        .count = wire->count,
+        .clock = wire->clock == WIRE_CLOCK_REGULAR    ? BLOCK_REGULAR
+                 : wire->clock == WIRE_CLOCK_EXPLICIT ? BLOCK_EXPLICIT
+                                                      : BLOCK_ARRIVAL,
+        .stamp_on_arrival = wire->stamp_on_arrival,
+        .t0_ns = wire->t0_ns,
+        .period_ps = wire->period_ps,
+    };
+}
+
 static void apply_item_refuse(struct apply_item *item, enum wire_code code, const char *reason)
 {
     item->code = code;
@@ -94,10 +111,11 @@ static void apply_item_refuse(struct apply_item *item, enum wire_code code, cons
 /* A stamp beyond the horizon would shut the series for everything that comes until then. */
 static void apply_judge_time(struct applier *applier, struct apply_item *item, int64_t now_ns)
 {
-    if (item->block.clock == BLOCK_ARRIVAL)
+    if (item->wire.clock == WIRE_CLOCK_ARRIVAL)
         return;
     int64_t last_ns;
-    int result = series_block_last_ns(&item->block, now_ns, &last_ns);
+    const struct series_block block = apply_block(&item->wire);
+    int result = series_block_last_ns(&block, now_ns, &last_ns);
     if (result == -EINVAL) {
         apply_item_refuse(item, WIRE_MALFORMED,
                           "a period below 1000 ps would give two samples one stamp");
@@ -113,59 +131,42 @@ static void apply_judge_time(struct applier *applier, struct apply_item *item, i
     }
 }
 
-static void apply_item_fill(struct apply_item *item, const struct wire_block *wire)
-{
-    item->block.values = wire->values;
-    item->block.times_ns = wire->times_ns;
-    item->block.count = wire->count;
-    item->block.clock = wire->clock == WIRE_CLOCK_REGULAR    ? BLOCK_REGULAR
-                        : wire->clock == WIRE_CLOCK_EXPLICIT ? BLOCK_EXPLICIT
-                                                             : BLOCK_ARRIVAL;
-    item->block.stamp_on_arrival = wire->stamp_on_arrival;
-    item->block.t0_ns = wire->t0_ns;
-    item->block.period_ps = wire->period_ps;
-    item->name = wire->name;
-    item->name_bytes = wire->name_bytes;
-    item->dtype = wire->dtype;
-    item->rank = wire->rank;
-    memcpy(item->dims, wire->dims, sizeof item->dims);
-    item->wants_explicit = wire->explicit_series;
-}
-
 static void apply_note_duplicate(struct applier *applier, const struct apply_item *item)
 {
     if (applier->duplicate == NULL)
         applier->duplicate = item;
 }
 
-static int apply_add(struct applier *applier, const struct wire_block *wire, enum wire_code code,
-                     const char *reason, uint64_t session, int64_t now_ns)
+/* A decoded block: its name will be looked up, unless it is refused already. */
+static void apply_add(struct applier *applier, enum wire_code code)
 {
-    struct apply_item *item = &applier->items[applier->item_count++];
+    struct apply_item *item = &applier->items[applier->item_count];
+    struct store_lookup *lookup = &applier->lookups[applier->item_count++];
     item->code = code;
-    item->reason = reason;
-    item->series = NULL;
-    item->name = wire->name;
-    item->name_bytes = wire->name_bytes;
-    if (code != WIRE_OK)
-        return 0;
-    apply_item_fill(item, wire);
+    lookup->name = code == WIRE_OK ? item->wire.name : "";
+    lookup->name_bytes = code == WIRE_OK ? item->wire.name_bytes : 0;
+}
 
-    item->series = store_find(applier->store, item->name, item->name_bytes);
-    if (item->series != NULL) {
-        uint64_t *mark = series_user_word(item->series);
+static int apply_judge(struct applier *applier, struct apply_item *item, struct series *series,
+                       uint64_t session, int64_t now_ns)
+{
+    item->series = series;
+    if (item->code != WIRE_OK)
+        return 0;
+    if (series != NULL) {
+        uint64_t *mark = series_user_word(series);
         if (*mark == applier->batch)
             apply_note_duplicate(applier, item);
         *mark = applier->batch;
-        if (!series_takes_session(item->series, session))
+        if (!series_takes_session(series, session))
             applier->is_crowded = true;
     } else {
-        const char *fault = series_name_fault(item->name, item->name_bytes);
+        const char *fault = series_name_fault(item->wire.name, item->wire.name_bytes);
         if (fault != NULL) {
             apply_item_refuse(item, WIRE_BAD_NAME, fault);
             return 0;
         }
-        int result = name_set_add(&applier->new_names, item->name, item->name_bytes);
+        int result = name_set_add(&applier->new_names, item->wire.name, item->wire.name_bytes);
         if (result < 0)
             return result;
         if (result > 0)
@@ -175,6 +176,17 @@ static int apply_add(struct applier *applier, const struct wire_block *wire, enu
     return 0;
 }
 
+/* Looks up all blocks and judges each. -ENOMEM. */
+static int apply_judge_all(struct applier *applier, uint64_t session, int64_t now_ns)
+{
+    int result = 0;
+    store_find_all(applier->store, applier->lookups, applier->item_count);
+    for (size_t i = 0; i < applier->item_count && result == 0; i++)
+        result =
+            apply_judge(applier, &applier->items[i], applier->lookups[i].series, session, now_ns);
+    return result;
+}
+
 static int apply_begin(struct applier *applier, size_t block_count)
 {
     if (block_count > applier->item_capacity) {
@@ -182,9 +194,11 @@ static int apply_begin(struct applier *applier, size_t block_count)
         while (capacity < block_count)
             capacity *= 2;
         free(applier->items);
+        free(applier->lookups);
         applier->item_capacity = 0;
         applier->items = malloc(capacity * sizeof *applier->items);
-        if (applier->items == NULL)
+        applier->lookups = malloc(capacity * sizeof *applier->lookups);
+        if (applier->items == NULL || applier->lookups == NULL)
             return -ENOMEM;
         applier->item_capacity = capacity;
     }
@@ -203,12 +217,12 @@ static int apply_create(struct applier *applier, struct apply_item *item, struct
 {
     const char *label;
     const struct series_rule *rule =
-        rules_match(applier->rules, item->name, item->name_bytes, &label);
+        rules_match(applier->rules, item->wire.name, item->wire.name_bytes, &label);
     struct series_type type;
     struct error_text error = {.text = ""};
     apply_item_type(item, &type);
-    int result = store_create(applier->store, item->name, item->name_bytes, &type, rule,
-                              item->block.clock == BLOCK_REGULAR ? item->block.period_ps : 0,
+    int result = store_create(applier->store, item->wire.name, item->wire.name_bytes, &type, rule,
+                              item->wire.clock == WIRE_CLOCK_REGULAR ? item->wire.period_ps : 0,
                               &item->series, &error);
     if (result == 0)
         return 0;
@@ -220,11 +234,12 @@ static void apply_refuse_early(const struct applier *applier, const struct apply
                                struct verdict *verdict)
 {
     if (item->code != WIRE_TIME_FUTURE) {
-        verdict_refuse(verdict, item->code, item->name, item->name_bytes, "%s", item->reason);
+        verdict_refuse(verdict, item->code, item->wire.name, item->wire.name_bytes, "%s",
+                       item->reason);
         return;
     }
     char horizon[32];
-    verdict_refuse(verdict, WIRE_TIME_FUTURE, item->name, item->name_bytes,
+    verdict_refuse(verdict, WIRE_TIME_FUTURE, item->wire.name, item->wire.name_bytes,
                    "a stamp more than %s ahead of the daemon's clock; set the sender's clock, or "
                    "raise max_future",
                    units_format_duration(applier->max_future_ns, horizon, sizeof horizon));
@@ -250,7 +265,8 @@ static int apply_one(struct applier *applier, struct apply_item *item, uint64_t 
             apply_set_rule(applier, item->series);
     }
     struct series_append_result appended;
-    int result = series_append(item->series, &item->block, session, sequence, now_ns, &appended);
+    const struct series_block block = apply_block(&item->wire);
+    int result = series_append(item->series, &block, session, sequence, now_ns, &appended);
     if (result < 0)
         return apply_refuse_append(item, result, verdict);
     verdict->blocks += !appended.duplicate;
@@ -267,7 +283,7 @@ static void apply_refuse_batch(const struct applier *applier, enum wire_code cod
                                struct verdict *verdict)
 {
     verdict_begin(verdict);
-    verdict_refuse(verdict, code, item->name, item->name_bytes, "%s", reason);
+    verdict_refuse(verdict, code, item->wire.name, item->wire.name_bytes, "%s", reason);
     verdict->refused_blocks = (uint32_t)applier->item_count;
 }
 
@@ -311,12 +327,12 @@ int applier_batch(struct applier *applier, struct wire_batch *batch, int64_t now
     const struct wire_batch again = *batch;
     verdict_begin(verdict);
     int result = apply_begin(applier, batch->block_count);
-    for (unsigned i = 0; i < batch->block_count && result == 0; i++) {
-        struct wire_block block;
-        const char *reason = NULL;
-        enum wire_code code = wire_batch_next(batch, &block, &reason);
-        result = apply_add(applier, &block, code, reason, batch->session, now_ns);
+    for (unsigned i = 0; result == 0 && i < batch->block_count; i++) {
+        struct apply_item *item = &applier->items[i];
+        apply_add(applier, wire_batch_next(batch, &item->wire, &item->reason));
     }
+    if (result == 0)
+        result = apply_judge_all(applier, batch->session, now_ns);
     if (result < 0) {
         verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count, "out of memory");
         return 0;
@@ -332,11 +348,12 @@ int applier_lines(struct applier *applier, const struct line_protocol *lines, si
                   int64_t now_ns, struct verdict *verdict)
 {
     int result = apply_begin(applier, block_count);
-    for (size_t i = 0; i < block_count && result == 0; i++) {
-        struct wire_block block;
-        line_protocol_block(lines, i, &block);
-        result = apply_add(applier, &block, WIRE_OK, NULL, 0, now_ns);
+    for (size_t i = 0; result == 0 && i < block_count; i++) {
+        line_protocol_block(lines, i, &applier->items[i].wire);
+        apply_add(applier, WIRE_OK);
     }
+    if (result == 0)
+        result = apply_judge_all(applier, 0, now_ns);
     if (result < 0) {
         verdict_refuse_all(verdict, WIRE_BUSY, (uint32_t)block_count, "out of memory");
         return 0;

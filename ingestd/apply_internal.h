@@ -6,16 +6,10 @@
 
 /* A block on its way: decoded, with its series. */
 struct apply_item {
-    struct series_block block;
+    struct wire_block wire;
     struct series *series; /* NULL = to be created */
-    const char *name;      /* in the frame, not terminated */
     const char *reason;    /* when `code` is a refusal */
-    uint32_t dims[WIRE_RANK_MAX];
-    enum dtype dtype;
-    uint16_t name_bytes;
-    uint8_t rank;
-    bool wants_explicit; /* only a series with explicit stamps takes it */
-    enum wire_code code; /* WIRE_OK until a pass refuses it */
+    enum wire_code code;   /* WIRE_OK until a pass refuses it */
 };
 
 /* The type that a block makes a series of. */

@@ -8,22 +8,22 @@
 void apply_item_type(const struct apply_item *item, struct series_type *ret_type)
 {
     *ret_type = (struct series_type){
-        .dtype = item->dtype,
-        .clock = item->wants_explicit ? SERIES_EXPLICIT : SERIES_REGULAR,
-        .rank = item->rank,
+        .dtype = item->wire.dtype,
+        .clock = item->wire.explicit_series ? SERIES_EXPLICIT : SERIES_REGULAR,
+        .rank = item->wire.rank,
     };
-    for (unsigned i = 0; i < item->rank; i++)
-        ret_type->dims[i] = item->dims[i];
+    for (unsigned i = 0; i < item->wire.rank; i++)
+        ret_type->dims[i] = item->wire.dims[i];
 }
 
 bool apply_item_fits(const struct apply_item *item)
 {
     const struct series_type *type = series_type(item->series);
-    if (type->dtype != item->dtype || type->rank != item->rank ||
-        (item->wants_explicit && type->clock != SERIES_EXPLICIT))
+    if (type->dtype != item->wire.dtype || type->rank != item->wire.rank ||
+        (item->wire.explicit_series && type->clock != SERIES_EXPLICIT))
         return false;
-    for (unsigned i = 0; i < item->rank; i++)
-        if (type->dims[i] != item->dims[i])
+    for (unsigned i = 0; i < item->wire.rank; i++)
+        if (type->dims[i] != item->wire.dims[i])
             return false;
     return true;
 }
@@ -31,13 +31,13 @@ bool apply_item_fits(const struct apply_item *item)
 static void apply_refuse(const struct apply_item *item, enum wire_code code, const char *reason,
                          struct verdict *verdict)
 {
-    verdict_refuse(verdict, code, item->name, item->name_bytes, "%s", reason);
+    verdict_refuse(verdict, code, item->wire.name, item->wire.name_bytes, "%s", reason);
 }
 
 static void apply_refuse_broken(const struct apply_item *item, const char *damage,
                                 struct verdict *verdict)
 {
-    verdict_refuse(verdict, WIRE_NO_ROOM, item->name, item->name_bytes,
+    verdict_refuse(verdict, WIRE_NO_ROOM, item->wire.name, item->wire.name_bytes,
                    "damaged: %s; restore its files or delete the series", damage);
 }
 
@@ -55,7 +55,7 @@ void apply_refuse_mismatch(const struct apply_item *item, struct verdict *verdic
     series_type_text(series_type(item->series), has, sizeof has);
     series_type_text(&type, wants, sizeof wants);
     verdict_refuse(
-        verdict, WIRE_TYPE_MISMATCH, item->name, item->name_bytes,
+        verdict, WIRE_TYPE_MISMATCH, item->wire.name, item->wire.name_bytes,
         "the series is %s and the block is %s; send what the series holds, or use another name",
         has, wants);
 }
@@ -73,12 +73,12 @@ int apply_refuse_create(const struct apply_item *item, int error_code,
         apply_refuse(item, WIRE_BAD_NAME, said, verdict);
         return 0;
     case -EPERM:
-        verdict_refuse(verdict, WIRE_NO_ROOM, item->name, item->name_bytes,
+        verdict_refuse(verdict, WIRE_NO_ROOM, item->wire.name, item->wire.name_bytes,
                        "rule [series.%s] refuses new series of this name (mode = refuse)",
                        rule_label != NULL ? rule_label : "default");
         return 0;
     case -EDOM:
-        verdict_refuse(verdict, WIRE_NO_ROOM, item->name, item->name_bytes,
+        verdict_refuse(verdict, WIRE_NO_ROOM, item->wire.name, item->wire.name_bytes,
                        "rule [series.%s] does not suit it: %s",
                        rule_label != NULL ? rule_label : "default", said);
         return 0;
@@ -106,10 +106,10 @@ int apply_refuse_append(const struct apply_item *item, int error_code, struct ve
 {
     switch (error_code) {
     case -EFBIG:
-        verdict_refuse(verdict, WIRE_TOO_LARGE, item->name, item->name_bytes,
-                       "a block of %" PRIu64 " samples is longer than its ring of %" PRIu64
+        verdict_refuse(verdict, WIRE_TOO_LARGE, item->wire.name, item->wire.name_bytes,
+                       "a block of %" PRIu32 " samples is longer than its ring of %" PRIu64
                        "; send smaller batches or raise the rule's capacity",
-                       item->block.count, series_capacity(item->series));
+                       item->wire.count, series_capacity(item->series));
         return 0;
     case -ENOSPC:
         apply_refuse(item, WIRE_STORE_FULL,
@@ -135,17 +135,17 @@ int apply_refuse_append(const struct apply_item *item, int error_code, struct ve
     case -ENFILE:
     case -EAGAIN:
     case -EBUSY:
-        verdict_refuse(verdict, WIRE_BUSY, item->name, item->name_bytes, "%s",
+        verdict_refuse(verdict, WIRE_BUSY, item->wire.name, item->wire.name_bytes, "%s",
                        strerror(-error_code));
         return 0;
     case -EIO:
     case -EROFS:
-        verdict_refuse(verdict, WIRE_STORE_FULL, item->name, item->name_bytes, "%s",
+        verdict_refuse(verdict, WIRE_STORE_FULL, item->wire.name, item->wire.name_bytes, "%s",
                        strerror(-error_code));
         return -EIO;
     default:
-        verdict_refuse(verdict, WIRE_NO_ROOM, item->name, item->name_bytes, "cannot be written: %s",
-                       strerror(-error_code));
+        verdict_refuse(verdict, WIRE_NO_ROOM, item->wire.name, item->wire.name_bytes,
+                       "cannot be written: %s", strerror(-error_code));
         return 0;
     }
 }

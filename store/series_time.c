@@ -73,6 +73,10 @@ int series_block_last_ns(const struct series_block *block, int64_t now_ns, int64
         *ret_last_ns = now_ns;
         return 0;
     case BLOCK_REGULAR: {
+        if (block->count == 1 && block->period_ps > 0 && block->t0_ns != INT64_MIN) {
+            *ret_last_ns = block->t0_ns;
+            return 0;
+        }
         int64_t period_ps;
         wide t0_ns;
         wide end_ns;

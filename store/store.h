@@ -88,6 +88,18 @@ extern const struct series_rule series_rule_default;
  * cache. */
 struct series *store_find(const struct store *store, const char *name, size_t name_bytes);
 
+/* A name to look for, and what was found. */
+struct store_lookup {
+    const char *name; /* need not be terminated */
+    size_t name_bytes;
+    struct series *series; /* NULL if there is none */
+    uint64_t hash;         /* the store's own */
+};
+
+/* Finds all names of a batch. The look-ups overlap, so that one does not wait for the other's
+ * misses of the cache. */
+void store_find_all(const struct store *store, struct store_lookup *lookups, size_t count);
+
 /* Starts loading what an append to the series will touch. */
 void series_prefetch(const struct series *series);
 

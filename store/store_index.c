@@ -1,7 +1,7 @@
 #include "store_index.h"
 
 #include "little_endian.h"
-#include "series_internal.h"
+#include "store_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +9,9 @@
 #include <sys/auxv.h>
 
 #define SLOTS_MIN 1024
+
+/* How many names on a look-up's next step comes: enough to hide a miss of main memory. */
+#define LOOKUP_LEAD 8
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -22,6 +25,17 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* Up to seven bytes in a word, by loads that overlap. */
+static inline uint64_t short_word(const char *name, size_t name_bytes)
+{
+    if (name_bytes >= 4)
+        return (uint64_t)le_load_u32(name) << 32 | le_load_u32(name + name_bytes - 4);
+    uint64_t word = 0;
+    for (size_t i = 0; i < name_bytes; i++)
+        word = word << 8 | (unsigned char)name[i];
+    return word;
+}
+
 /* Eight bytes a step; the last step overlaps the one before it. Never 0. */
 static inline uint64_t hash_name(uint64_t seed, const char *name, size_t name_bytes)
 {
@@ -32,9 +46,7 @@ static inline uint64_t hash_name(uint64_t seed, const char *name, size_t name_by
             hash = mix(hash ^ le_load_u64(name + at), MIX_B);
         hash = mix(hash ^ le_load_u64(name + name_bytes - 8), MIX_B);
     } else {
-        uint64_t word = 0;
-        memcpy(&word, name, name_bytes);
-        hash = mix(hash ^ word, MIX_B);
+        hash = mix(hash ^ short_word(name, name_bytes), MIX_B);
     }
     hash = mix(hash, MIX_A);
     return hash + (hash == 0);
@@ -60,18 +72,70 @@ void store_index_free(struct store_index *index)
     index->slots = NULL;
 }
 
+static inline bool has_name(const struct series *series, const char *name, size_t name_bytes)
+{
+    return series->name_bytes == name_bytes && memcmp(series->name, name, name_bytes) == 0;
+}
+
 struct series *store_index_find(const struct store_index *index, const char *name,
                                 size_t name_bytes)
 {
     uint64_t hash = hash_name(index->seed, name, name_bytes);
     for (size_t at = hash & index->mask;; at = (at + 1) & index->mask) {
         const struct store_index_slot *slot = &index->slots[at];
-        if (slot->hash == hash && slot->series->name_bytes == name_bytes &&
-            memcmp(slot->series->name, name, name_bytes) == 0)
+        if (slot->hash == hash && has_name(slot->series, name, name_bytes))
             return slot->series;
         if (slot->hash == 0)
             return NULL;
     }
+}
+
+/* The first series that the hash leads to, for its name to be compared. */
+static inline struct series *find_hash(const struct store_index *index, uint64_t hash)
+{
+    for (size_t at = hash & index->mask;; at = (at + 1) & index->mask) {
+        const struct store_index_slot *slot = &index->slots[at];
+        if (slot->hash == hash || slot->hash == 0)
+            return slot->series;
+    }
+}
+
+static inline void prefetch_series(const struct series *series)
+{
+    if (series == NULL)
+        return;
+    __builtin_prefetch(&series->words, 1, 3);
+    __builtin_prefetch(&series->user_word, 1, 3);
+    __builtin_prefetch(&series->type, 1, 3);
+    __builtin_prefetch(series->name, 0, 3);
+}
+
+void store_index_find_all(const struct store_index *index, struct store_lookup *lookups,
+                          size_t count)
+{
+    /* Three steps, each some names behind the one before, whose loads are through by then. */
+    for (size_t i = 0; i < count + 2 * (size_t)LOOKUP_LEAD; i++) {
+        if (i < count) {
+            struct store_lookup *first = &lookups[i];
+            first->hash = hash_name(index->seed, first->name, first->name_bytes);
+            __builtin_prefetch(&index->slots[first->hash & index->mask], 0, 3);
+        }
+        if (i >= LOOKUP_LEAD && i - LOOKUP_LEAD < count) {
+            struct store_lookup *second = &lookups[i - LOOKUP_LEAD];
+            second->series = find_hash(index, second->hash);
+            prefetch_series(second->series);
+        }
+        if (i >= 2 * (size_t)LOOKUP_LEAD) {
+            struct store_lookup *last = &lookups[i - 2 * (size_t)LOOKUP_LEAD];
+            if (last->series != NULL && !has_name(last->series, last->name, last->name_bytes))
+                last->series = store_index_find(index, last->name, last->name_bytes);
+        }
+    }
+}
+
+void store_find_all(const struct store *store, struct store_lookup *lookups, size_t count)
+{
+    store_index_find_all(&store->index, lookups, count);
 }
 
 static void put(struct store_index_slot *slots, size_t mask, struct store_index_slot entry)

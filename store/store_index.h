@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct series;
+struct store_lookup;
 
 struct store_index_slot {
     uint64_t hash; /* 0 = free */
@@ -27,6 +28,10 @@ void store_index_free(struct store_index *index);
 /* NULL when there is none. */
 struct series *store_index_find(const struct store_index *index, const char *name,
                                 size_t name_bytes);
+
+/* The same for many names at once; see store_find_all(). */
+void store_index_find_all(const struct store_index *index, struct store_lookup *lookups,
+                          size_t count);
 
 /* The name is not there yet. -ENOMEM. */
 int store_index_insert(struct store_index *index, struct series *series);

@@ -137,14 +137,66 @@ static void test_names_after_deletions(void **state)
     assert_null(store_find(fixture->store, "", 0));
 }
 
+/* A batch's names, some of them there and some not, of all lengths that are hashed in another way.
+ */
+static void test_names_of_a_batch(void **state)
+{
+    static const char *const odd[] = {
+        "", "a", "ab", "abc", "abcd", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghabcdefgh"};
+    enum { ODD = sizeof odd / sizeof odd[0], COUNT = 100 };
+    struct fixture *fixture = *state;
+    struct series_rule rule = ring_of(2);
+    static char names[COUNT][48];
+    struct store_lookup lookups[COUNT];
+    for (unsigned i = 0; i < COUNT; i++) {
+        if (i < ODD)
+            snprintf(names[i], sizeof names[i], "%s", odd[i]);
+        else
+            name_of(i, names[i]);
+        if (i % 2 == 1)
+            fixture_create(fixture, names[i], SERIES_EXPLICIT, &rule);
+    }
+    for (size_t count = 0; count <= COUNT; count++) {
+        for (size_t i = 0; i < count; i++)
+            lookups[i] = (struct store_lookup){.name = names[i], .name_bytes = strlen(names[i])};
+        store_find_all(fixture->store, lookups, count);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(lookups[i].series == NULL, i % 2 == 0);
+            assert_ptr_equal(lookups[i].series, fixture_find(fixture, names[i]));
+            if (lookups[i].series != NULL)
+                assert_string_equal(series_name(lookups[i].series), names[i]);
+        }
+    }
+}
+
+/* The hash alone proves nothing: a name that is not there may have that of one that is. */
+static void test_two_names_of_one_hash(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series_rule rule = ring_of(2);
+    struct series *series = fixture_create(fixture, "here", SERIES_EXPLICIT, &rule);
+    struct store_lookup lookup = {.name = "elsewhere", .name_bytes = 9};
+    store_find_all(fixture->store, &lookup, 1);
+    assert_null(lookup.series);
+
+    struct store_index *index = &fixture->store->index;
+    size_t at = lookup.hash & index->mask;
+    while (index->slots[at].hash != 0)
+        at = (at + 1) & index->mask;
+    index->slots[at] = (struct store_index_slot){lookup.hash, series};
+    store_find_all(fixture->store, &lookup, 1);
+    assert_null(lookup.series);
+    index->slots[at] = (struct store_index_slot){0};
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_more_series_than_mappings),
-        TEST(test_busy_series_stay_mapped),
-        TEST(test_names_after_deletions),
+        TEST(test_more_series_than_mappings), TEST(test_busy_series_stay_mapped),
+        TEST(test_names_after_deletions),     TEST(test_names_of_a_batch),
+        TEST(test_two_names_of_one_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
