@@ -2,6 +2,7 @@
 
 #include "file_system.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -9,6 +10,15 @@
  * take little and fast ones ask seldom. */
 #define ALLOCATE_BYTES_MIN (UINT64_C(16) << 10)
 #define ALLOCATE_BYTES_MAX (UINT64_C(4) << 20)
+#define ALLOCATE_BLOCKS    16
+/* From here on a block is written by a system call. */
+#define WRITE_BYTES_MIN (UINT64_C(8) << 10)
+/* After so many of them, one that comes to a new piece of the file fills it with zeros in the same
+ * call: the kernel makes one large page of it, where blocks by themselves take several small ones.
+ * Whatever is stored to a large page later dirties all of it, so that only columns that go on like
+ * this have them. */
+#define PAD_WRITES_MIN  4
+#define PAD_PIECE_BYTES (UINT64_C(64) << 10)
 /* Pages are faulted in some blocks ahead; no more than this, since a page made
  * ready is a page to be written out. */
 #define READY_BLOCKS    6
@@ -111,6 +121,7 @@ int column_map(struct column_place place, const struct npy_shape *expected, uint
         .inode = status.inode,
         .ready = count,
         .cleaned_at = count,
+        .kept_fd = -1,
         /* What was written has blocks; so after the first lap all of it has. */
         .allocated_bytes = min_u64(count, row_count) * row_bytes,
     };
@@ -121,18 +132,21 @@ void column_unmap(struct column *column)
 {
     if (column->rows == NULL)
         return;
+    assert(!column_is_open(column));
     fs_unmap(column->rows - NPY_HEADER_BYTES,
              column_file_bytes(column->row_count, column->row_bytes));
     column->rows = NULL;
 }
 
-/* The end, in bytes, of the piece to allocate so that the rows below slot `end`
- * have blocks. */
-static uint64_t allocate_until(const struct column *column, uint64_t end)
+/* The end, in bytes, of the piece to allocate so that the rows below slot `end` have blocks, for
+ * blocks of so many rows. */
+static uint64_t allocate_until(const struct column *column, uint64_t end, uint64_t rows)
 {
     uint64_t total_bytes = column->row_count * column->row_bytes;
-    uint64_t piece_bytes =
-        min_u64(max_u64(column->allocated_bytes, ALLOCATE_BYTES_MIN), ALLOCATE_BYTES_MAX);
+    uint64_t piece_bytes = max_u64(column->allocated_bytes, ALLOCATE_BYTES_MIN);
+    if (rows > 1)
+        piece_bytes = max_u64(piece_bytes, rows * column->row_bytes * ALLOCATE_BLOCKS);
+    piece_bytes = min_u64(piece_bytes, ALLOCATE_BYTES_MAX);
     uint64_t until = max_u64(end * column->row_bytes, column->allocated_bytes + piece_bytes);
     return min_u64(until, total_bytes);
 }
@@ -145,36 +159,41 @@ uint64_t column_unallocated_bytes(const struct column *column, uint64_t count, u
     uint64_t end = min_u64(slot + rows, column->row_count);
     if (end * column->row_bytes <= column->allocated_bytes)
         return 0;
-    return allocate_until(column, end) - column->allocated_bytes;
+    return allocate_until(column, end, rows) - column->allocated_bytes;
 }
 
 /* Opens the file that is mapped. Calls on a descriptor would quietly lengthen a file that somebody
  * cut, so that lost rows read as zeros, or write to one that took its place: -EBADMSG. */
-static int open_mapped(const struct column *column, struct column_place place)
+static int check_mapped(const struct column *column, int fd)
 {
     struct fs_status status;
-    int fd = fs_open_write_at(place.folder, place.path);
-    if (fd < 0)
-        return fd;
     int result = fs_stat(fd, &status);
     if (result == 0 &&
         (status.inode != column->inode ||
          status.size_bytes < column_file_bytes(column->row_count, column->row_bytes)))
         result = -EBADMSG;
+    if (result == 0 && status.links == 0)
+        result = -ENOENT;
+    return result;
+}
+
+static int open_mapped(const struct column *column, struct column_place place)
+{
+    int fd = fs_open_write_at(place.folder, place.path);
+    if (fd < 0)
+        return fd;
+    int result = check_mapped(column, fd);
     if (result == 0)
         return fd;
     fs_close(fd);
     return result;
 }
 
-static int allocate(struct column *column, struct column_place place, uint64_t end)
+static int allocate_open(struct column *column, int fd, uint64_t end, uint64_t rows)
 {
     if (end * column->row_bytes <= column->allocated_bytes)
         return 0;
-    uint64_t until = allocate_until(column, end);
-    int fd = open_mapped(column, place);
-    if (fd < 0)
-        return fd;
+    uint64_t until = allocate_until(column, end, rows);
     int result = fs_allocate(fd, NPY_HEADER_BYTES + column->allocated_bytes,
                              until - column->allocated_bytes);
     /* Near the end of the disk the piece may be too much where the rows
@@ -184,11 +203,22 @@ static int allocate(struct column *column, struct column_place place, uint64_t e
         result = fs_allocate(fd, NPY_HEADER_BYTES + column->allocated_bytes,
                              until - column->allocated_bytes);
     }
-    fs_close(fd);
     if (result == -EOPNOTSUPP)
         result = 0;
     if (result == 0)
         column->allocated_bytes = until;
+    return result;
+}
+
+static int allocate(struct column *column, struct column_place place, uint64_t end, uint64_t rows)
+{
+    if (end * column->row_bytes <= column->allocated_bytes)
+        return 0;
+    int fd = open_mapped(column, place);
+    if (fd < 0)
+        return fd;
+    int result = allocate_open(column, fd, end, rows);
+    fs_close(fd);
     return result;
 }
 
@@ -227,9 +257,9 @@ static int fill(const struct column *column, struct column_place place, uint64_t
 
 /* `is_fresh`: no row was ever published in the slots [from, end). */
 static int make_slots_ready(struct column *column, struct column_place place, uint64_t from,
-                            uint64_t end, bool is_fresh)
+                            uint64_t end, uint64_t rows, bool is_fresh)
 {
-    int result = allocate(column, place, end);
+    int result = allocate(column, place, end, rows);
     if (result == 0 && is_fresh && (end - from) * column->row_bytes >= FILL_BYTES_MIN)
         result = fill(column, place, from, end);
     return result < 0 ? result : populate(column, place, from, end);
@@ -252,7 +282,8 @@ int column_make_ready(struct column *column, struct column_place place, uint64_t
     uint64_t wanted = count + rows;
     if (column->ready >= wanted)
         return 0;
-    if (count - column->cleaned_at >= column->row_count && column->cleaned_at > 0) {
+    column->writes = 0;
+    if (column->cleaned_at > 0 && count >= column->cleaned_at + column->row_count) {
         column->ready = count + column->row_count;
         return 0;
     }
@@ -261,20 +292,78 @@ int column_make_ready(struct column *column, struct column_place place, uint64_t
     uint64_t end = slot + (wanted - from);
     if (end <= column->row_count) {
         end = ready_until(column, end, rows);
-        int result = make_slots_ready(column, place, slot, end, from < column->row_count);
+        int result = make_slots_ready(column, place, slot, end, rows, from < column->row_count);
         if (result == 0)
             column->ready = from + (end - slot);
         return result;
     }
     /* Across the seam. */
-    int result = make_slots_ready(column, place, slot, column->row_count, from < column->row_count);
+    int result =
+        make_slots_ready(column, place, slot, column->row_count, rows, from < column->row_count);
     if (result < 0)
         return result;
     end = ready_until(column, end - column->row_count, rows);
-    result = make_slots_ready(column, place, 0, end, false);
+    result = make_slots_ready(column, place, 0, end, rows, false);
     if (result == 0)
         column->ready = from + (column->row_count - slot) + end;
     return result;
+}
+
+bool column_takes_write(const struct column *column, uint64_t count, uint64_t rows)
+{
+    return rows * column->row_bytes >= WRITE_BYTES_MIN && count + rows <= column->row_count;
+}
+
+/* Writes a block of the first lap, and zeros to the end of its last piece if it is the first there.
+ * Behind it no row was ever published. */
+static int write_block(struct column *column, int fd, uint64_t count, uint64_t rows,
+                       const void *from)
+{
+    uint64_t from_bytes = column_file_bytes(count, column->row_bytes);
+    uint64_t end_bytes = column_file_bytes(count + rows, column->row_bytes);
+    uint64_t pad_bytes = 0;
+    if (column->writes >= PAD_WRITES_MIN && end_bytes > column->padded_bytes) {
+        uint64_t piece_end = (end_bytes + PAD_PIECE_BYTES - 1) / PAD_PIECE_BYTES * PAD_PIECE_BYTES;
+        uint64_t has_blocks = NPY_HEADER_BYTES + column->allocated_bytes;
+        column->padded_bytes = max_u64(min_u64(piece_end, has_blocks), end_bytes);
+        pad_bytes = column->padded_bytes - end_bytes;
+    }
+    return fs_write_padded_at(fd, from, end_bytes - from_bytes, pad_bytes, from_bytes);
+}
+
+int column_write(struct column *column, struct column_place place, uint64_t count, uint64_t rows,
+                 const void *from, bool keep_open)
+{
+    uint64_t end = count + rows;
+    int fd = column->kept_fd;
+    int result = 0;
+    if (fd >= 0) {
+        result = check_mapped(column, fd);
+    } else {
+        fd = open_mapped(column, place);
+        if (fd < 0)
+            return fd;
+        if (keep_open)
+            column->kept_fd = fd;
+    }
+    if (result == 0)
+        result = allocate_open(column, fd, end, rows);
+    if (result == 0)
+        result = write_block(column, fd, count, rows, from);
+    if (fd != column->kept_fd)
+        fs_close(fd);
+    if (result < 0)
+        return result;
+    column->writes++;
+    /* Not in the writer's mapping: the next lap has to fault the pages in. */
+    column->cleaned_at = end;
+    return 0;
+}
+
+void column_close(struct column *column)
+{
+    fs_close(column->kept_fd);
+    column->kept_fd = -1;
 }
 
 void column_pages_cleaned(struct column *column, uint64_t count)

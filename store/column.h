@@ -28,6 +28,9 @@ struct column {
     uint64_t ready;           /* rows below this index can be stored to: an index, not a slot */
     uint64_t allocated_bytes; /* of rows, from the first on, known to have blocks */
     uint64_t cleaned_at;      /* index from which on pages may have to be faulted in again */
+    uint64_t padded_bytes;    /* of the file: its pages up to here were made by column_write() */
+    uint32_t writes;          /* of column_write() since the last column_make_ready() */
+    int kept_fd;              /* open for column_write(), -1 = none; of a column that is mapped */
 };
 
 /* Where the file is, relative to a folder's descriptor. */
@@ -56,9 +59,9 @@ int column_check(int fd, const struct npy_shape *expected, uint64_t *ret_row_cou
  * as column_check(). */
 int column_map(struct column_place place, const struct npy_shape *expected, uint64_t row_bytes,
                uint64_t count, struct column *ret_column);
-void column_unmap(struct column *column); /* not mapped: nothing */
+void column_unmap(struct column *column); /* not mapped: nothing; its file is not open */
 
-/* Bytes that column_make_ready() would have to allocate. */
+/* Bytes that column_make_ready() or column_write() would have to allocate. */
 uint64_t column_unallocated_bytes(const struct column *column, uint64_t count, uint64_t rows);
 
 /* Makes the rows of the indexes [count, count + rows) ready, and some more
@@ -66,6 +69,23 @@ uint64_t column_unallocated_bytes(const struct column *column, uint64_t count, u
  * -ENOSPC; -EBADMSG: another program cut the file; others from the system. */
 int column_make_ready(struct column *column, struct column_place place, uint64_t count,
                       uint64_t rows);
+
+/* True where column_write() is the cheaper way: many bytes at once, to slots that no row was ever
+ * published in. */
+bool column_takes_write(const struct column *column, uint64_t count, uint64_t rows);
+
+/* Writes the rows of the indexes [count, count + rows), which column_takes_write(), by a system
+ * call: readers see them through their mappings at once, and the writer's own is not touched.
+ * `keep_open`: the file may stay open for the next one. Errors as column_make_ready(). */
+int column_write(struct column *column, struct column_place place, uint64_t count, uint64_t rows,
+                 const void *from, bool keep_open);
+
+static inline bool column_is_open(const struct column *column)
+{
+    return column->rows != NULL && column->kept_fd >= 0;
+}
+
+void column_close(struct column *column); /* column_is_open() */
 
 /* A sync of the file begins: its pages will be write-protected, so a ring faults them in again,
  * once, as it comes to them. A ring that laps between two syncs then finds all of them ready, and

@@ -1,5 +1,6 @@
 #include "file_system.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,8 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define FOLDER_MODE 0750
@@ -137,9 +140,31 @@ int fs_write_at(int fd, const void *bytes, size_t length_bytes, uint64_t offset)
     return 0;
 }
 
+static char zeros[FS_ZEROS_MAX]; /* not const: so it takes no room in the program */
+
+int fs_write_padded_at(int fd, const void *bytes, size_t length_bytes, size_t zeros_bytes,
+                       uint64_t offset)
+{
+    assert(zeros_bytes <= sizeof zeros);
+    /* Both in one call, which makes the pages of both together; the rest of a short one follows. */
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): iovec is for reading, too
+    struct iovec parts[] = {{.iov_base = (void *)(uintptr_t)bytes, .iov_len = length_bytes},
+                            {.iov_base = zeros, .iov_len = zeros_bytes}};
+    ssize_t put;
+    do
+        put = pwritev(fd, parts, 2, (off_t)offset);
+    while (put < 0 && errno == EINTR);
+    if (put < 0)
+        return -errno;
+    size_t done_bytes = (size_t)put;
+    if (done_bytes < length_bytes)
+        return fs_write_at(fd, (const char *)bytes + done_bytes, length_bytes - done_bytes,
+                           offset + done_bytes);
+    return 0;
+}
+
 int fs_write_zeros_at(int fd, uint64_t length_bytes, uint64_t offset)
 {
-    static char zeros[256 << 10]; /* not const: so it takes no room in the program */
     int result = 0;
     while (length_bytes > 0 && result == 0) {
         size_t piece_bytes = length_bytes < sizeof zeros ? (size_t)length_bytes : sizeof zeros;
@@ -344,6 +369,12 @@ int fs_space(int fd, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes)
     *ret_free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
     *ret_total_bytes = (uint64_t)space.f_blocks * space.f_frsize;
     return 0;
+}
+
+uint64_t fs_open_files_max(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;
 }
 
 int fs_lock_try(int fd)

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Zeros that fs_write_padded_at() may be asked for. */
+#define FS_ZEROS_MAX (256 << 10)
+
 #define FS_HERE (-100) /* AT_FDCWD */
 
 /* Folders are made 0750 and files 0640: what the umask leaves of it. Descriptors are closed on
@@ -39,6 +42,9 @@ int fs_read_at(int fd, void *buffer, size_t length_bytes, uint64_t offset, size_
 /* Writes all of it or fails. */
 int fs_write_at(int fd, const void *bytes, size_t length_bytes, uint64_t offset);
 /* Writes that many zeros or fails. */
+/* Writes all bytes or fails; behind them as many of the zeros as the system takes at once. */
+int fs_write_padded_at(int fd, const void *bytes, size_t length_bytes, size_t zeros_bytes,
+                       uint64_t offset);
 int fs_write_zeros_at(int fd, uint64_t length_bytes, uint64_t offset);
 /* A whole small file with a NUL after it; -EFBIG when it does not fit. */
 int fs_read_text_at(int folder, const char *path, char *buffer, size_t buffer_bytes);
@@ -82,6 +88,9 @@ int fs_for_each_entry(int folder, const char *path,
 
 /* Free for us (not for root alone), and in all. */
 int fs_space(int fd, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes);
+
+/* Descriptors that the process may have open. */
+uint64_t fs_open_files_max(void);
 
 /* A write lock on the whole file that lives as long as the open file (OFD). -EWOULDBLOCK: somebody
  * else has it. */

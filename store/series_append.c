@@ -2,7 +2,8 @@
  *
  * - claim: is the batch new to this series, and where does its session's entry go?
  * - plan: which stamps do the samples get? Nothing is written until all of this is known.
- * - room: files grow, blocks are allocated, pages are there: from here on nothing can fail.
+ * - room: files grow, blocks are allocated, pages are there, or large blocks are written where no
+ *   row ever was: from here on nothing can fail.
  * - frontier: readers know which rows are about to be overwritten.
  * - copy: values, then times or runs.
  * - publish: the session's entry, the live words, and last the count. */
@@ -22,24 +23,25 @@ struct append {
     unsigned session_slot;
     int64_t now_ns;
     struct series_append_result *result;
+    struct series_rows values;
+    struct series_rows times;
 };
 
-/* Room and frontier for so many samples. */
-static inline int begin(struct series *series, uint64_t samples)
+/* Room and frontier for so many samples. `values` and `times` (NULL: made one by one) are what is
+ * going to be copied as it stands, by copy_sent(). */
+static inline int begin(struct append *append, uint64_t samples, const void *values,
+                        const void *times)
 {
+    struct series *series = append->series;
     uint64_t after = series->count + samples;
+    append->values = (struct series_rows){.from = values};
+    append->times = (struct series_rows){.from = times};
     if (after > series->ready) {
-        int result = series_make_room(series, samples);
+        int result = series_make_room(series, samples, &append->values, &append->times);
         if (result < 0)
             return result;
     }
-    if (after > series->frontier) {
-        series->frontier = after;
-        series_word_store(series, HEAD_FRONTIER, (int64_t)after);
-    }
-    /* A reader that sees one of the rows copied below sees the frontier above,
-     * and drops what it overwrote. */
-    atomic_thread_fence(memory_order_release);
+    series_raise_frontier(series, after);
     return 0;
 }
 
@@ -94,9 +96,16 @@ static inline void copy_rows(char *rows, uint64_t row_bytes, uint64_t ring_rows,
     memcpy(rows, from + before_seam * row_bytes, (count - before_seam) * row_bytes);
 }
 
-static inline void copy_values(struct series *series, const void *values, uint64_t count)
+/* What begin() was given and has not written. */
+static inline void copy_sent(const struct append *append, uint64_t count)
 {
-    copy_rows(series->values, series->sample_bytes, series->ring_rows, series->slot, values, count);
+    const struct series *series = append->series;
+    if (!append->values.is_written && append->values.from != NULL)
+        copy_rows(series->values, series->sample_bytes, series->ring_rows, series->slot,
+                  append->values.from, count);
+    if (!append->times.is_written && append->times.from != NULL)
+        copy_rows((char *)series->times, 8, series->ring_rows, series->slot, append->times.from,
+                  count);
 }
 
 static inline uint64_t slot_after(const struct series *series, uint64_t steps)
@@ -137,7 +146,7 @@ static inline int64_t sole_stamp_ns(const struct append *append, int64_t last_ns
     return stamp_ns > last_ns ? stamp_ns : last_ns;
 }
 
-static int append_explicit(const struct append *append)
+static int append_explicit(struct append *append)
 {
     struct series *series = append->series;
     const struct series_block *block = append->block;
@@ -147,10 +156,10 @@ static int append_explicit(const struct append *append)
     int64_t sole_ns =
         block->count == 1 ? sole_stamp_ns(append, series->last_time_ns) : series->last_time_ns;
     if (sole_ns > series->last_time_ns) {
-        result = begin(series, 1);
+        result = begin(append, 1, block->values, NULL);
         if (result < 0)
             return result;
-        copy_values(series, block->values, 1);
+        copy_sent(append, 1);
         series->times[series->slot] = sole_ns;
         finish(append, 1, sole_ns);
         return 0;
@@ -162,23 +171,21 @@ static int append_explicit(const struct append *append)
     append->result->late = judgement.late;
     append->result->clamped = judgement.clamped;
     if (judgement.kept > 0) {
-        result = begin(series, judgement.kept);
+        bool as_sent = judgement.as_sent;
+        result = begin(append, judgement.kept, as_sent ? block->values : NULL,
+                       as_sent ? block->times_ns : NULL);
         if (result < 0)
             return result;
-        if (judgement.as_sent) {
-            copy_values(series, block->values, block->count);
-            copy_rows((char *)series->times, 8, series->ring_rows, series->slot, block->times_ns,
-                      block->count);
-        } else {
+        copy_sent(append, judgement.kept);
+        if (!as_sent)
             copy_judged(append);
-        }
     }
     finish(append, judgement.kept, judgement.last_ns);
     return 0;
 }
 
 /* A regular block in an explicit series: its computed stamps are stored. */
-static int append_computed(const struct append *append)
+static int append_computed(struct append *append)
 {
     static const struct time_run no_run;
     struct series *series = append->series;
@@ -191,10 +198,10 @@ static int append_computed(const struct append *append)
     append->result->late = plan.late;
     append->result->clamped = plan.clamped;
     if (plan.kept > 0) {
-        result = begin(series, plan.kept);
+        result = begin(append, plan.kept, block->values, NULL);
         if (result < 0)
             return result;
-        copy_values(series, block->values, block->count);
+        copy_sent(append, plan.kept);
         for (uint64_t i = 0; i < plan.kept; i++)
             series->times[slot_after(series, i)] = time_advance_ns(plan.t0_ns, i, plan.period_ps);
         plan.last_ns = time_advance_ns(plan.t0_ns, plan.kept - 1, plan.period_ps);
@@ -261,7 +268,7 @@ static inline bool plan_continues(const struct series *series, const struct seri
     return true;
 }
 
-static int append_regular(const struct append *append)
+static int append_regular(struct append *append)
 {
     struct series *series = append->series;
     const struct series_block *block = append->block;
@@ -282,10 +289,10 @@ static int append_regular(const struct append *append)
             return result;
     }
     if (plan.kept > 0) {
-        int result = begin(series, plan.kept);
+        int result = begin(append, plan.kept, block->values, NULL);
         if (result < 0)
             return result;
-        copy_values(series, block->values, block->count);
+        copy_sent(append, plan.kept);
         if (rest > 0)
             write_runs(series, &plan);
     }
@@ -309,7 +316,12 @@ int series_append(struct series *series, const struct series_block *block, uint6
         return -EBADF;
     series->is_recent = true;
 
-    struct append append = {series, block, session, sequence, 0, now_ns, ret_result};
+    struct append append = {.series = series,
+                            .block = block,
+                            .session = session,
+                            .sequence = sequence,
+                            .now_ns = now_ns,
+                            .result = ret_result};
     if (session != 0) {
         int result = series_session_claim(series, session, sequence, &append.session_slot);
         if (result < 0)

@@ -85,6 +85,18 @@ static inline int64_t series_word_load(const struct series *series, unsigned wor
     return atomic_load_explicit(&series->words[word], memory_order_relaxed);
 }
 
+/* Readers know which rows are about to be overwritten. */
+static inline void series_raise_frontier(struct series *series, uint64_t frontier)
+{
+    if (frontier > series->frontier) {
+        series->frontier = frontier;
+        series_word_store(series, HEAD_FRONTIER, (int64_t)frontier);
+    }
+    /* A reader that sees one of the rows copied after this sees the frontier above, and drops what
+     * it overwrote. */
+    atomic_thread_fence(memory_order_release);
+}
+
 /* ---- series_files.c: names and shapes of the files ---- */
 
 /* "<name>/<file>" below the folder `series`; returns `buffer`. */
@@ -133,10 +145,19 @@ void series_repair(struct series *series);
 
 /* ---- series_room.c ---- */
 
+/* Rows on their way into one column. */
+struct series_rows {
+    const void *from; /* as they will stand in the file; NULL = they are made one by one */
+    bool is_written;  /* they stand there already */
+};
+
 /* Makes room for `samples` more samples (a growing file grows), and for `runs`
- * more runs. */
-int series_make_room(struct series *series, uint64_t samples);
+ * more runs. Large blocks in fresh slots are written in the course of that. */
+int series_make_room(struct series *series, uint64_t samples, struct series_rows *values,
+                     struct series_rows *times);
 int series_make_runs_room(struct series *series, uint64_t runs);
+/* Closes what stayed open for the next block. */
+void series_close_files(struct series *series);
 /* A sync of its files is about to begin (column_pages_cleaned). */
 void series_pages_cleaned(struct series *series);
 /* Brings both columns of a growing series to the same shape, if a growth was

@@ -210,6 +210,7 @@ static void unmap_files(struct series *series)
     if (series->words != NULL)
         // NOLINTNEXTLINE(performance-no-int-to-ptr): the words are atomic, the mapping is not
         fs_unmap((char *)(uintptr_t)series->words - NPY_HEADER_BYTES, HEAD_FILE_BYTES);
+    series_close_files(series);
     column_unmap(&series->values_column);
     column_unmap(&series->stamps_column);
     series->words = NULL;

@@ -2,6 +2,8 @@
  * growing files that grow. */
 #include "store_internal.h"
 
+#include "file_system.h"
+
 #include <errno.h>
 
 static struct column_place values_place(const struct series *series, char path[SERIES_PATH_BYTES])
@@ -86,7 +88,50 @@ static int grow_for(struct series *series, uint64_t count)
     return result < 0 ? result : grow_rows(series, rows);
 }
 
-int series_make_room(struct series *series, uint64_t samples)
+/* A file that is being written in large blocks stays open, as far as descriptors go: to find and
+ * open it costs as much as to write 4 KiB. The larger part of them is for connections. */
+#define KEPT_SHARE 4
+#define KEPT_MAX   4096
+
+static bool may_keep_open(const struct store *store)
+{
+    uint64_t most = fs_open_files_max() / KEPT_SHARE;
+    return store->kept_files < (most < KEPT_MAX ? most : KEPT_MAX);
+}
+
+static void close_file(struct store *store, struct column *column)
+{
+    if (!column_is_open(column))
+        return;
+    column_close(column);
+    store->kept_files--;
+}
+
+void series_close_files(struct series *series)
+{
+    close_file(series->store, &series->values_column);
+    close_file(series->store, &series->stamps_column);
+}
+
+static int make_rows_room(struct series *series, struct column *column, struct column_place place,
+                          uint64_t samples, struct series_rows *rows)
+{
+    struct store *store = series->store;
+    if (rows->from == NULL || !column_takes_write(column, series->count, samples)) {
+        close_file(store, column);
+        return column_make_ready(column, place, series->count, samples);
+    }
+    series_raise_frontier(series, series->count + samples);
+    bool was_open = column_is_open(column);
+    int result = column_write(column, place, series->count, samples, rows->from,
+                              !was_open && may_keep_open(store));
+    rows->is_written = result == 0;
+    store->kept_files += column_is_open(column) && !was_open;
+    return result;
+}
+
+int series_make_room(struct series *series, uint64_t samples, struct series_rows *values_rows,
+                     struct series_rows *times_rows)
 {
     char path[SERIES_PATH_BYTES];
     struct column *values = &series->values_column;
@@ -106,9 +151,9 @@ int series_make_room(struct series *series, uint64_t samples)
             result = store_budget_check_free(series->store, bytes);
     }
     if (result == 0)
-        result = column_make_ready(values, values_place(series, path), series->count, samples);
+        result = make_rows_room(series, values, values_place(series, path), samples, values_rows);
     if (result == 0 && has_times)
-        result = column_make_ready(stamps, stamps_place(series, path), series->count, samples);
+        result = make_rows_room(series, stamps, stamps_place(series, path), samples, times_rows);
     if (result < 0)
         return judge(series, result);
     series->ready = values->ready;

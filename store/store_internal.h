@@ -34,6 +34,8 @@ struct store {
     size_t dirty_count;
     size_t dirty_capacity;
 
+    size_t kept_files; /* open between two appends: series_room.c */
+
     struct series **mapped; /* the map cache */
     size_t mapped_count;
     size_t mapped_capacity;
