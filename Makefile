@@ -6,7 +6,7 @@ DESTDIR ?=
 STRICT  := -DINGEST_WERROR=$(if $(CI),ON,OFF)
 PREFIX  ?= /usr
 
-.PHONY: help build demo test check asan tsan fuzz bench install clean
+.PHONY: help build demo test check asan tsan fuzz bench test-systemd install clean
 
 help:
 	@echo "make build    optimised programs, into build/"
@@ -17,6 +17,7 @@ help:
 	@echo "make tsan     the tests under ThreadSanitizer"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make bench    the tables of docs/benchmarks.md"
+	@echo "make test-systemd  the installed service under a real systemd, in a container (as root)"
 	@echo "make install  PREFIX=/usr DESTDIR= (GNU layout)"
 	@echo "make clean    removes build/"
 
@@ -56,6 +57,9 @@ bench:
 	cmake --preset bench $(STRICT) $(CMAKE_FLAGS)
 	cmake --build $(BUILD) -j $(JOBS)
 	bench/run $(BENCH_FLAGS)
+
+test-systemd:
+	@tools/test-systemd
 
 install: build
 	cmake -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(BUILD) >/dev/null

@@ -24,7 +24,7 @@ class Text(unittest.TestCase):
                            ("StateDirectory", "ingestd"), ("StateDirectoryMode", "0750"),
                            ("RuntimeDirectory", "ingestd"), ("WatchdogSec", "60"), ("TimeoutStopSec", "90"),
                            ("Restart", "on-failure"), ("RestartPreventExitStatus", "64 78"),
-                           ("LimitNOFILE", "65536"), ("ExecReload", "/bin/kill -HUP $MAINPID")):
+                           ("LimitNOFILE", "65536"), ("ExecReload", "/bin/sh -c 'kill -HUP $MAINPID'")):
             self.assertEqual(unit_file.values(key), [value], key)
 
     def test_command_is_the_installed_one(self):
