@@ -18,7 +18,7 @@
  * Whatever is stored to a large page later dirties all of it, so that only columns that go on like
  * this have them. */
 #define PAD_WRITES_MIN  4
-#define PAD_PIECE_BYTES (UINT64_C(64) << 10)
+#define PAD_PIECE_BYTES (UINT64_C(32) << 10)
 /* Pages are faulted in some blocks ahead; no more than this, since a page made
  * ready is a page to be written out. */
 #define READY_BLOCKS    6
