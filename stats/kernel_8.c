@@ -1,0 +1,3 @@
+#define KERNEL_LANES 8
+#define KERNEL_TABLE stats_kernels_8
+#include "kernel_table.h"

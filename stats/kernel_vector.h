@@ -1,0 +1,152 @@
+/* kernel_vector.h - vectors of KERNEL_LANES doubles by the compiler's extensions: loads, transposes
+ * and scans over lanes. Included once by each kernel_<lanes>.c. */
+#ifndef INGEST_KERNEL_VECTOR_H
+#define INGEST_KERNEL_VECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LANES         KERNEL_LANES
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define DO_PRAGMA(x)  _Pragma(#x)
+#if defined(__clang__)
+#define UNROLL DO_PRAGMA(clang loop unroll(full))
+#else
+#define UNROLL DO_PRAGMA(GCC unroll 32)
+#endif
+
+typedef double vec __attribute__((vector_size(8 * LANES)));
+typedef int64_t ivec __attribute__((vector_size(8 * LANES)));
+/* In memory: anywhere. */
+typedef double vec_f8 __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
+typedef float vec_f4 __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (ivec){__VA_ARGS__})
+#endif
+
+ALWAYS_INLINE vec load_f8(const double *from)
+{
+    return *(const vec_f8 *)from;
+}
+
+ALWAYS_INLINE vec load_f4(const float *from)
+{
+    return __builtin_convertvector(*(const vec_f4 *)from, vec);
+}
+
+ALWAYS_INLINE void store_f8(double *to, vec v)
+{
+    *(vec_f8 *)to = v;
+}
+
+ALWAYS_INLINE vec splat(double x)
+{
+    return x - (vec){0};
+}
+
+/* Negative numbers become 0; NaN stays. */
+ALWAYS_INLINE vec not_negative(vec v)
+{
+    return (vec)((ivec)v & ~(v < (vec){0}));
+}
+
+/* Rows to columns, KERNEL_LANES x KERNEL_LANES, in place; steps that every instruction set has. */
+#if KERNEL_LANES == 2
+ALWAYS_INLINE void transpose(vec a[2])
+{
+    vec low = SHUFFLE(a[0], a[1], 0, 2);
+    a[1] = SHUFFLE(a[0], a[1], 1, 3);
+    a[0] = low;
+}
+
+/* Lane j takes lane j + n or j - n, zeros come in. */
+#define LANES_DOWN_1(v, zero) SHUFFLE(v, zero, 1, 2)
+#define LANES_UP_1(v, zero)   SHUFFLE(zero, v, 0, 2)
+#elif KERNEL_LANES == 4
+ALWAYS_INLINE void transpose(vec a[4])
+{
+    vec p = SHUFFLE(a[0], a[1], 0, 4, 2, 6), q = SHUFFLE(a[0], a[1], 1, 5, 3, 7);
+    vec r = SHUFFLE(a[2], a[3], 0, 4, 2, 6), s = SHUFFLE(a[2], a[3], 1, 5, 3, 7);
+    a[0] = SHUFFLE(p, r, 0, 1, 4, 5);
+    a[1] = SHUFFLE(q, s, 0, 1, 4, 5);
+    a[2] = SHUFFLE(p, r, 2, 3, 6, 7);
+    a[3] = SHUFFLE(q, s, 2, 3, 6, 7);
+}
+
+#define LANES_DOWN_1(v, zero) SHUFFLE(v, zero, 1, 2, 3, 4)
+#define LANES_DOWN_2(v, zero) SHUFFLE(v, zero, 2, 3, 4, 5)
+#define LANES_UP_1(v, zero)   SHUFFLE(zero, v, 3, 4, 5, 6)
+#define LANES_UP_2(v, zero)   SHUFFLE(zero, v, 2, 3, 4, 5)
+#else
+#define EVEN_OF_2(a, b)   SHUFFLE(a, b, 0, 8, 2, 10, 4, 12, 6, 14)
+#define ODD_OF_2(a, b)    SHUFFLE(a, b, 1, 9, 3, 11, 5, 13, 7, 15)
+#define LOW_HALVES(a, b)  SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define HIGH_HALVES(a, b) SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+#define EVEN_PAIRS(a, b)  SHUFFLE(a, b, 0, 1, 4, 5, 8, 9, 12, 13)
+#define ODD_PAIRS(a, b)   SHUFFLE(a, b, 2, 3, 6, 7, 10, 11, 14, 15)
+
+/* Rows 2i and 2i + 1 are paired by the caller: from four such pairs come columns 0, 2, 4, 6. */
+ALWAYS_INLINE void four_columns(vec p, vec q, vec r, vec s, vec *ret_columns)
+{
+    vec low = LOW_HALVES(p, q), lower = LOW_HALVES(r, s);
+    vec high = HIGH_HALVES(p, q), higher = HIGH_HALVES(r, s);
+    ret_columns[0] = EVEN_PAIRS(low, lower);
+    ret_columns[2] = ODD_PAIRS(low, lower);
+    ret_columns[4] = EVEN_PAIRS(high, higher);
+    ret_columns[6] = ODD_PAIRS(high, higher);
+}
+
+ALWAYS_INLINE void transpose(vec a[8])
+{
+    vec p = ODD_OF_2(a[0], a[1]), q = ODD_OF_2(a[2], a[3]);
+    vec r = ODD_OF_2(a[4], a[5]), s = ODD_OF_2(a[6], a[7]);
+    four_columns(EVEN_OF_2(a[0], a[1]), EVEN_OF_2(a[2], a[3]), EVEN_OF_2(a[4], a[5]),
+                 EVEN_OF_2(a[6], a[7]), a);
+    four_columns(p, q, r, s, a + 1);
+}
+
+#define LANES_DOWN_1(v, zero) SHUFFLE(v, zero, 1, 2, 3, 4, 5, 6, 7, 8)
+#define LANES_DOWN_2(v, zero) SHUFFLE(v, zero, 2, 3, 4, 5, 6, 7, 8, 9)
+#define LANES_DOWN_4(v, zero) SHUFFLE(v, zero, 4, 5, 6, 7, 8, 9, 10, 11)
+#define LANES_UP_1(v, zero)   SHUFFLE(zero, v, 7, 8, 9, 10, 11, 12, 13, 14)
+#define LANES_UP_2(v, zero)   SHUFFLE(zero, v, 6, 7, 8, 9, 10, 11, 12, 13)
+#define LANES_UP_4(v, zero)   SHUFFLE(zero, v, 4, 5, 6, 7, 8, 9, 10, 11)
+#endif
+
+/* Lane j: the sum of the lanes from j to the last. */
+ALWAYS_INLINE vec sum_from_lane(vec v)
+{
+    vec zero = {0};
+    v += LANES_DOWN_1(v, zero);
+#if KERNEL_LANES >= 4
+    v += LANES_DOWN_2(v, zero);
+#endif
+#if KERNEL_LANES >= 8
+    v += LANES_DOWN_4(v, zero);
+#endif
+    return v;
+}
+
+/* Lane j: the sum of the lanes up to j. */
+ALWAYS_INLINE vec sum_to_lane(vec v)
+{
+    vec zero = {0};
+    v += LANES_UP_1(v, zero);
+#if KERNEL_LANES >= 4
+    v += LANES_UP_2(v, zero);
+#endif
+#if KERNEL_LANES >= 8
+    v += LANES_UP_4(v, zero);
+#endif
+    return v;
+}
+
+ALWAYS_INLINE double sum_lanes(vec v)
+{
+    return sum_from_lane(v)[0];
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* stats_kernels.h - the inner loops, compiled once for each width of vectors and chosen at run
+ * time. Internal to stats/; tests walk through the widths that this processor has.
+ *
+ * One source (kernel_*.h) makes all of them; results of different widths differ in the order of
+ * additions only. */
+#ifndef INGEST_STATS_KERNELS_H
+#define INGEST_STATS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Results that are worked out together: the tile. */
+#define STATS_TILE 64
+
+/* Longest window of the kernel for short ones. */
+#define STATS_SHORT_WINDOW_MAX 127
+
+/* Samples that the short kernel looks at together: results and the rest of the first window. */
+#define STATS_SHORT_SAMPLES_MAX 640
+
+/* Sums of (x - anchor) and of its square. */
+struct stats_sums {
+    double anchor;
+    double sum;
+    double squares;
+};
+
+/* Loops over samples of one type. */
+struct stats_moment_kernels {
+    /* Sums about ret_sums->anchor. Not finite when a sample is not, or by overflow. */
+    void (*sums)(const void *samples, size_t count, struct stats_sums *sums);
+
+    /* Mean and variance of STATS_TILE windows of one length: window i is old[i + 1 ...] up to
+     * old[63], the middle, whose sums are given, and new[0 ... i]. per_mean is 1 / length, per_var
+     * 1 / (length - ddof). Not `in_order`: the results are a permutation, which saves time. Returns
+     * the sums of the new samples. */
+    struct stats_sums (*tile)(const void *old, const void *new, const struct stats_sums *middle,
+                              double per_mean, double per_var, bool in_order, double *ret_means,
+                              double *ret_vars);
+
+    /* Mean and variance of `count` windows samples[i] ... samples[i + length - 1]; `length` is at
+     * most STATS_SHORT_WINDOW_MAX, count + length - 1 at most STATS_SHORT_SAMPLES_MAX. `finite`:
+     * how many samples of each window are, where not all are; the others are left out; NULL: all
+     * are. Returns how many results may have lost digits: those with ret_sound[i] == 0 (written
+     * only then); SIZE_MAX when without `finite` not all is finite, or by overflow. */
+    size_t (*short_windows)(const void *samples, size_t count, size_t length, unsigned ddof,
+                            const double *finite, double *ret_means, double *ret_vars,
+                            uint8_t *ret_sound);
+
+    /* Sums of the same windows; what is not finite is left out. */
+    void (*short_sums)(const void *samples, size_t count, size_t length, double *ret_sums);
+
+    /* Widens to double. */
+    void (*widen)(const void *samples, size_t count, double *ret_values);
+
+    /* ret_sum[i], ret_squares[i]: sums about the anchor of samples[i ... count - 1], for i from 0
+     * to count (where they are 0); what is not finite is left out. Room for count + 1 + 16. */
+    void (*suffixes)(const void *samples, size_t count, double anchor, double *ret_sum,
+                     double *ret_squares);
+    /* The same of samples[0 ... i]. */
+    void (*prefixes)(const void *samples, size_t count, double anchor, double *ret_sum,
+                     double *ret_squares);
+    size_t sample_bytes;
+};
+
+struct stats_kernels {
+    unsigned lanes; /* doubles in a vector */
+    struct stats_moment_kernels f4, f8;
+};
+
+/* The widest that this processor has. */
+const struct stats_kernels *stats_kernels_best(void);
+
+/* The i-th that this processor has, the best first; NULL after the last. */
+const struct stats_kernels *stats_kernels_at(size_t i);
+
+extern const struct stats_kernels stats_kernels_2;
+#if defined(__x86_64__)
+extern const struct stats_kernels stats_kernels_4;
+extern const struct stats_kernels stats_kernels_8;
+#endif
+
+#endif

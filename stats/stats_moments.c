@@ -1,0 +1,321 @@
+#include "stats_moments.h"
+
+#include "moments_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* A chunk's squares about the tile's anchor are believed as long as this much of them is its own.
+ */
+#define CHUNK_OWN_PART 1e-2
+
+/* The anchor is kept while its distance from the middle's mean is at most half a standard
+ * deviation: then tiles need not wait for the merging of chunks. */
+#define ANCHOR_NEAR 4
+
+static bool has_chunks(const struct stats_moments_rule *rule)
+{
+    return rule->window == 0 || rule->window > STATS_SHORT_WINDOW_MAX;
+}
+
+/* One chunk more than the window may hold parts of. */
+static size_t slots_for(const struct stats_moments_rule *rule)
+{
+    size_t longest = rule->window > 0 ? rule->window : rule->longest;
+    return has_chunks(rule) ? chunk_queue_slots(longest / STATS_TILE + 3) : 0;
+}
+
+size_t stats_moments_bytes(const struct stats_moments_rule *rule)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(slots_for(rule), sizeof(struct chunk_state), &bytes) ||
+        __builtin_add_overflow(bytes, sizeof(struct stats_moments), &bytes))
+        return 0;
+    return bytes;
+}
+
+struct stats_moments *stats_moments_init(void *memory, const struct stats_moments_rule *rule,
+                                         const struct stats_kernels *kernels)
+{
+    struct stats_moments *moments = memory;
+    size_t slots = slots_for(rule);
+    if (kernels == NULL)
+        kernels = stats_kernels_best();
+    *moments = (struct stats_moments){
+        .rule = *rule,
+        .kernels = rule->sample == STATS_F4 ? &kernels->f4 : &kernels->f8,
+        .kernels_f8 = &kernels->f8,
+        .window = rule->window,
+        .origin = has_chunks(rule) ? rule->window % STATS_TILE : 0,
+        .queue = {.sums = rule->sums,
+                  .mask = slots - 1,
+                  .slots = slots > 0 ? (struct chunk_state *)(moments + 1) : NULL},
+    };
+    stats_moments_clear(moments);
+    return moments;
+}
+
+void stats_moments_clear(struct stats_moments *moments)
+{
+    moments->position = moments->bad_end = moments->window_begin = 0;
+    moments->special = (struct stats_special){0};
+    moments->anchor = (double)NAN;
+    chunk_queue_clear(&moments->queue, 0);
+}
+
+/* The chunk of a tile whose sums about its anchor are known. */
+static void push_tile(struct stats_moments *moments, const void *samples,
+                      const struct stats_sums *sums)
+{
+    struct chunk_state state = {.count = STATS_TILE, .hi = sums->anchor};
+    state.lo = sums->sum * (1.0 / STATS_TILE);
+    state.m2 = sums->squares - sums->sum * state.lo;
+    if (moments->rule.sums) {
+        state.hi = 0;
+        state.lo = sums->sum;
+    } else if (!(state.m2 >= CHUNK_OWN_PART * sums->squares)) {
+        state = moments_chunk(moments, samples, STATS_TILE);
+    }
+    chunk_queue_push(&moments->queue, state);
+}
+
+/* The sums of the middle of a tile of full windows about the anchor: whole chunks, and the samples
+ * before them. */
+static struct stats_sums middle_sums(struct stats_moments *moments, const char *old, uint64_t tile)
+{
+    uint64_t from = tile - moments->window + STATS_TILE;
+    uint64_t chunk = (from - moments->origin + STATS_TILE - 1) / STATS_TILE;
+    size_t odd = (size_t)(moments->origin + chunk * STATS_TILE - from);
+    struct chunk_state middle = chunk_queue_from(&moments->queue, chunk);
+    struct stats_sums sums = {.anchor = 0}, rest;
+    if (moments->rule.sums) {
+        sums.sum = middle.lo;
+    } else {
+        double rho = (middle.hi - moments->anchor) + middle.lo;
+        if (!(ANCHOR_NEAR * middle.count * rho * rho <= middle.m2)) {
+            moments->anchor = middle.hi + middle.lo;
+            rho = (middle.hi - moments->anchor) + middle.lo;
+        }
+        sums.anchor = moments->anchor;
+        sums.sum = middle.count * rho;
+        sums.squares = middle.m2 + sums.sum * rho;
+    }
+    if (odd > 0) {
+        rest.anchor = sums.anchor;
+        moments->kernels->sums(old + STATS_TILE * moments->kernels->sample_bytes, odd, &rest);
+        sums.sum += rest.sum;
+        sums.squares += rest.squares;
+    }
+    return sums;
+}
+
+/* A tile of full windows that hold finite samples only. False, and nothing is done, when they do
+ * not; else the sums of the new samples. */
+static bool full_tile(struct stats_moments *moments, const char *old, const char *new,
+                      uint64_t tile, bool whole, double *ret_means, double *ret_vars)
+{
+    const struct stats_moment_kernels *kernels = moments->kernels;
+    double n = (double)moments->window;
+    double per_mean = moments->rule.sums ? 1 : 1 / n, per_var = 1 / (n - moments->rule.rules.ddof);
+    struct stats_sums middle = middle_sums(moments, old, tile);
+    if (!isfinite(middle.squares))
+        return false;
+    struct stats_sums sums =
+        kernels->tile(old, new, &middle, per_mean, per_var, true, ret_means, ret_vars);
+    if (!isfinite(sums.squares))
+        return false;
+    if (whole)
+        push_tile(moments, new, &sums);
+    return true;
+}
+
+/* Where results go, and whether any of them is touched by what is not finite. */
+struct output {
+    double *means, *vars; /* vars: NULL when there are none */
+    struct stats_special *special;
+    size_t done;
+    bool any_special;
+};
+
+/* The next `count` results are written; special is NULL when all of their samples are finite. */
+static void advance(struct output *output, size_t count, const struct stats_special *special)
+{
+    if (output->special != NULL) {
+        if (special != NULL && !output->any_special)
+            memset(output->special, 0, output->done * sizeof *special);
+        if (special != NULL)
+            memcpy(output->special + output->done, special, count * sizeof *special);
+        else if (output->any_special)
+            memset(output->special + output->done, 0, count * sizeof *output->special);
+    }
+    output->any_special = output->any_special || special != NULL;
+    output->done += count;
+    output->means += count;
+    if (output->vars != NULL)
+        output->vars += count;
+}
+
+/* Results through the windows of any length. */
+static void slide_any(struct stats_moments *moments, const struct moments_input *input,
+                      uint64_t tile, uint64_t to, struct output *output)
+{
+    struct stats_special special[STATS_TILE];
+    uint64_t from = moments->position;
+    bool any = moments_count_special(moments, input, from, to, special);
+    struct moments_results results = {output->means, output->vars, any ? special : NULL};
+    moments_any_windows(moments, input, tile, from, to, &results);
+    if (to - tile == STATS_TILE)
+        chunk_queue_push(&moments->queue,
+                         moments_chunk(moments, moments_sample(moments, input, tile), STATS_TILE));
+    advance(output, (size_t)(to - from), results.special);
+}
+
+/* Results of a tile of full windows, of which samples [moments->position, to) are new. */
+static void slide_full(struct stats_moments *moments, const struct moments_input *input,
+                       uint64_t tile, uint64_t to, struct output *output)
+{
+    double means[STATS_TILE], vars[STATS_TILE], padded[STATS_TILE];
+    uint64_t from = moments->position;
+    size_t bytes = moments->kernels->sample_bytes, there = (size_t)(to - tile);
+    const char *new = moments_sample(moments, input, tile);
+    bool whole = there == STATS_TILE, in_place = whole && from == tile;
+    if (moments->bad_end > tile + 1 - moments->window) {
+        slide_any(moments, input, tile, to, output);
+        return;
+    }
+    if (!whole) {
+        /* What has not come yet has no part in the results that are wanted. */
+        for (size_t i = there; i < STATS_TILE; i++)
+            memcpy((char *)padded + i * bytes, new, bytes);
+        memcpy(padded, new, there * bytes);
+    }
+    const char *old = new - moments->window *bytes;
+    bool good = full_tile(moments, old, whole ? new : (const char *)padded, tile, whole,
+                          in_place ? output->means : means,
+                          in_place && output->vars != NULL ? output->vars : vars);
+    if (!good) {
+        slide_any(moments, input, tile, to, output);
+        return;
+    }
+    size_t skip = (size_t)(from - tile), count = (size_t)(to - from);
+    if (!in_place)
+        memcpy(output->means, means + skip, count * sizeof *means);
+    if (!in_place && output->vars != NULL)
+        memcpy(output->vars, vars + skip, count * sizeof *vars);
+    advance(output, count, NULL);
+}
+
+/* The first full window: all chunks are made, and what is not finite is counted. */
+static void slide_first(struct stats_moments *moments, const struct moments_input *input,
+                        struct output *output)
+{
+    uint64_t end = moments->window, at = 0;
+    struct chunk_queue all = {.sums = moments->rule.sums, .slots = &(struct chunk_state){0}};
+    moments->special = (struct stats_special){0};
+    moments->window_begin = 0;
+    while (at < end) {
+        size_t count = at == 0 && moments->origin > 0 ? (size_t)moments->origin : STATS_TILE;
+        struct chunk_state state =
+            moments_chunk(moments, moments_sample(moments, input, at), count);
+        if (count == STATS_TILE)
+            chunk_queue_push(&moments->queue, state);
+        chunk_queue_push(&all, state);
+        if (state.count < (double)count)
+            moments_add_special(moments, moments_sample(moments, input, at), at, count);
+        at += count;
+    }
+    double n = all.newest.count, ddof = moments->rule.rules.ddof, unused;
+    double *var = output->vars != NULL ? output->vars : &unused;
+    *output->means = n > 0 || moments->rule.sums ? all.newest.hi + all.newest.lo : (double)NAN;
+    *var = n > ddof ? all.newest.m2 / (n - ddof) : (double)NAN;
+    if (moments->bad_end > 0)
+        moments_apply_special(moments, &moments->special, moments->window, output->means, var);
+    advance(output, 1, moments->bad_end > 0 ? &moments->special : NULL);
+}
+
+/* Results of full windows that are shorter than a tile is worth. */
+static void slide_short(struct stats_moments *moments, const struct moments_input *input,
+                        uint64_t to, struct output *output)
+{
+    double sounds_vars[STATS_SHORT_SAMPLES_MAX], finite[STATS_TILE];
+    uint8_t sound[STATS_SHORT_SAMPLES_MAX];
+    struct stats_special special[STATS_TILE];
+    size_t window = moments->window;
+    uint64_t from = moments->position, begin = from + 1 - window;
+    const void *samples = moments_sample(moments, input, begin);
+    double *vars = output->vars != NULL ? output->vars : sounds_vars;
+    bool any = false;
+    size_t count = STATS_SHORT_SAMPLES_MAX - window + 1, unsound = SIZE_MAX;
+    /* About as far as an anchor is good. */
+    if (count > 3 * window + 16)
+        count = 3 * window + 16;
+    if (count > to - from)
+        count = (size_t)(to - from);
+    if (moments->bad_end <= begin && !moments->rule.sums)
+        unsound = moments->kernels->short_windows(samples, count, window, moments->rule.rules.ddof,
+                                                  NULL, output->means, vars, sound);
+    if (unsound == SIZE_MAX) {
+        count = count < STATS_TILE ? count : STATS_TILE;
+        any = moments_count_special(moments, input, from, from + count, special);
+        for (size_t i = 0; any && i < count; i++)
+            finite[i] = (double)(window - special[i].missing - special[i].plus_infinite -
+                                 special[i].minus_infinite);
+        if (moments->rule.sums) {
+            moments->kernels->short_sums(samples, count, window, output->means);
+            unsound = 0;
+        } else if (any) {
+            unsound =
+                moments->kernels->short_windows(samples, count, window, moments->rule.rules.ddof,
+                                                finite, output->means, vars, sound);
+        }
+    }
+    for (size_t i = 0; unsound > 0 && i < count; i++) {
+        if (unsound == SIZE_MAX || !sound[i])
+            moments_window_alone(moments, input, begin + i, from + i + 1, &output->means[i],
+                                 &vars[i]);
+    }
+    for (size_t i = 0; any && i < count; i++)
+        moments_apply_special(moments, &special[i], window, &output->means[i], &vars[i]);
+    advance(output, count, any ? special : NULL);
+}
+
+/* Samples whose windows are not full. */
+static void skip_to_first(struct stats_moments *moments, const struct moments_input *input,
+                          uint64_t to, struct output *output)
+{
+    advance(output, (size_t)(to - moments->position), NULL);
+    /* Where there are chunks, slide_first() looks at all of the window. */
+    for (uint64_t at = moments->position; !has_chunks(&moments->rule) && at < to;) {
+        size_t count = to - at < STATS_TILE ? (size_t)(to - at) : STATS_TILE;
+        moments_add_special(moments, moments_sample(moments, input, at), at, count);
+        at += count;
+    }
+    moments->position = to;
+}
+
+bool stats_moments_slide(struct stats_moments *moments, const void *samples, const size_t *lengths,
+                         size_t count, double *ret_means, double *ret_vars,
+                         struct stats_special *ret_special)
+{
+    struct moments_input input = {samples, moments->position, lengths};
+    struct output output = {ret_means, ret_vars, ret_special, 0, false};
+    uint64_t end = moments->position + count, window = moments->window;
+    assert((lengths == NULL) == (window > 0));
+    if (window > 0 && moments->position + 1 < window)
+        skip_to_first(moments, &input, end + 1 < window ? end : window - 1, &output);
+    for (size_t done = output.done; moments->position < end; done = output.done) {
+        uint64_t tile = moments->position - (moments->position - moments->origin) % STATS_TILE;
+        uint64_t to = tile + STATS_TILE < end ? tile + STATS_TILE : end;
+        if (window == 0)
+            slide_any(moments, &input, tile, to, &output);
+        else if (!has_chunks(&moments->rule))
+            slide_short(moments, &input, end, &output);
+        else if (moments->position + 1 == window)
+            slide_first(moments, &input, &output);
+        else
+            slide_full(moments, &input, tile, to, &output);
+        moments->position += output.done - done;
+    }
+    return output.any_special;
+}
