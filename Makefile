@@ -6,13 +6,14 @@ DESTDIR ?=
 STRICT  := -DINGEST_WERROR=$(if $(CI),ON,OFF)
 PREFIX  ?= /usr
 
-.PHONY: help build demo test check asan tsan fuzz bench test-systemd install clean
+.PHONY: help build demo test check soak asan tsan fuzz bench test-systemd install clean
 
 help:
 	@echo "make build    optimised programs, into build/"
 	@echo "make demo     a private daemon fed by this host's own sensors for ten seconds, then queries and a plot"
 	@echo "make test     all tests"
 	@echo "make check    everything a change must pass: gcc and clang, sanitizers, linters, format, layers, man pages"
+	@echo "make soak     the long tier of the crash and fault tests, hours of it; SOAK=names for some, tools/soak --list names them"
 	@echo "make asan     the tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make tsan     the tests under ThreadSanitizer"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
@@ -38,6 +39,12 @@ test:
 check:
 	@tools/need check
 	tools/check
+
+soak:
+	@tools/need test
+	cmake --preset test $(STRICT) $(CMAKE_FLAGS)
+	cmake --build $(BUILD) -j $(JOBS)
+	tools/soak $(SOAK)
 
 asan tsan:
 	@tools/need test

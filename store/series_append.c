@@ -60,11 +60,13 @@ static inline void finish(const struct append *append, uint64_t samples, int64_t
                              after);
     store_mark_dirty(store, series);
     append->result->appended = samples;
-    series_word_store(series, HEAD_LAST_TIME_NS, last_ns);
     series_word_store(series, HEAD_LAST_UPDATE_NS, append->now_ns);
     /* Release: whoever sees the count sees rows, stamps and the session's entry.
      */
     series_word_publish(series, HEAD_COUNT, (int64_t)after);
+    /* Only then: where a block fills a whole ring and is cut, no other place tells the last time
+     * before it. */
+    series_word_publish(series, HEAD_LAST_TIME_NS, last_ns);
     series->count = after;
     series->last_time_ns = last_ns;
     series->slot += samples;

@@ -63,6 +63,18 @@ static void repair_runs(struct series *series)
     series->last_time_ns = last_ns;
 }
 
+/* An explicit series' last time: the stamp of its newest row, or the head's word where a block that
+ * was cut may have overwritten that row. The word is written after count, so it was not changed for
+ * that block. */
+static int64_t last_stamp(const struct series *series)
+{
+    if (series->count == 0)
+        return TIME_NONE_NS;
+    if (series->capacity > 0 && series->frontier - series->count >= series->capacity)
+        return series_word_load(series, HEAD_LAST_TIME_NS);
+    return series->times[(series->count - 1) % series->ring_rows];
+}
+
 void series_repair(struct series *series)
 {
     series->ring_rows = series->values_column.row_count;
@@ -75,9 +87,7 @@ void series_repair(struct series *series)
         repair_runs(series);
     } else {
         series->times = (int64_t *)(void *)series->stamps_column.rows;
-        series->last_time_ns = series->count > 0
-                                   ? series->times[(series->count - 1) % series->ring_rows]
-                                   : TIME_NONE_NS;
+        series->last_time_ns = last_stamp(series);
     }
     series_session_repair(series);
     series_word_store(series, HEAD_ROWS, (int64_t)series->ring_rows);

@@ -1,0 +1,418 @@
+/* The lives of a daemon, and every way in which they may end.
+ *
+ * The run itself goes on in two worlds by turns. Before every call that changes something, and
+ * before many a store to a mapped file, the moment is tried: power is lost, or the process is
+ * killed, in a copy of the world; a store is opened there, looked at, and thrown away. */
+#include "crash_run.h"
+
+#include "file_system.h"
+#include "kill_points.h"
+#include "model_clock.h"
+#include "random_bits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WORLD_TRIED = 2, WORLD_TRIED_AGAIN, WORLD_RESUMED };
+#define BEGIN_NS INT64_C(1700000000000000000)
+
+enum ending { ENDING_CUT, ENDING_KILL, ENDING_CLEAN, ENDING_FAILED };
+
+struct crash_totals crash_totals;
+uint64_t crash_point;
+
+static struct crash_run run;
+static struct crash_run resumed; /* a copy, in which the gateways go on */
+static struct model_world *worlds[MODEL_WORLDS];
+static uint64_t point_only;
+static bool is_trying;       /* a crash point is looked at */
+static bool is_other_thread; /* the store's flusher is at work */
+static bool is_owner;        /* and the owner in between */
+static bool is_warming_up;
+
+/* ---- one crash point ---- */
+
+/* What looking at a crash point changes of the shadow. */
+struct keep {
+    unsigned char heads[CRASH_SERIES_MAX][offsetof(struct crash_series, times)];
+    uint64_t stored[CRASH_SESSIONS_MAX];
+    struct store *store;
+    struct model_world *world;
+    int64_t now_ns;
+};
+
+static void keep(struct keep *kept)
+{
+    for (size_t i = 0; i < run.plan.series_count; i++)
+        memcpy(kept->heads[i], &run.series[i], sizeof kept->heads[i]);
+    for (size_t i = 0; i < run.plan.session_count; i++)
+        kept->stored[i] = run.sessions[i].stored;
+    kept->store = run.store;
+    kept->world = model_current;
+    kept->now_ns = model_now_ns;
+}
+
+static void put_back(const struct keep *kept)
+{
+    for (size_t i = 0; i < run.plan.series_count; i++)
+        memcpy(&run.series[i], kept->heads[i], sizeof kept->heads[i]);
+    for (size_t i = 0; i < run.plan.session_count; i++)
+        run.sessions[i].stored = kept->stored[i];
+    run.store = kept->store;
+    model_current = kept->world;
+    model_now_ns = kept->now_ns;
+}
+
+static bool is_durable(uint64_t session, uint64_t sequence, void *context)
+{
+    const struct crash_run *asked = context;
+    for (size_t i = 0; i < asked->plan.session_count; i++)
+        if (asked->sessions[i].id == session)
+            return sequence <= asked->sessions[i].durable;
+    return false;
+}
+
+static int open_store(struct crash_run *opened, struct error_text *error)
+{
+    error->text[0] = '\0';
+    int result = store_open(CRASH_STORE, &opened->plan.limits, &opened->store, error);
+    if (result == 0)
+        store_set_session_oracle(opened->store, is_durable, opened);
+    return result;
+}
+
+static void close_store(struct crash_run *opened)
+{
+    model_check_holes(model_current);
+    store_close(opened->store);
+    opened->store = NULL;
+    if (!model_is_at_rest(model_current))
+        crash_fail("a descriptor or a mapping is left after store_close()");
+}
+
+/* A fault of some kind in one of the next calls. */
+static void plan_fault(struct model_world *world, uint64_t *random, uint64_t calls)
+{
+    world->fault = (struct model_fault){
+        .kind = (enum model_fault_kind)(1 + random_bits(random) % MODEL_FAULT_SHORT),
+        .for_ever = random_bits(random) % 2 == 0,
+        .in_calls = random_bits(random) % calls,
+    };
+}
+
+/* The run's own worlds take turns. */
+static unsigned other_world(void)
+{
+    return model_current == worlds[0] ? 1 : 0;
+}
+
+static bool has_broken(const struct store *store)
+{
+    struct store_usage usage;
+    store_usage(store, &usage);
+    return usage.series_broken > 0;
+}
+
+/* Opens the store of the world that a crash left, perhaps with a failing call, then without. */
+static void recover(bool may_fail, uint64_t *random)
+{
+    struct error_text error;
+    if (may_fail)
+        plan_fault(model_current, random, 60);
+    int result = open_store(&run, &error);
+    bool has_failed = model_current->has_failed;
+    model_current->fault = (struct model_fault){0};
+    crash_totals.faults += has_failed;
+    if (result == 0 && has_failed && has_broken(run.store)) {
+        /* A series that cannot be read is refused, until the next start. */
+        close_store(&run);
+        result = -EIO;
+    }
+    if (result < 0 && has_failed) {
+        if (!model_is_at_rest(model_current))
+            crash_fail("a descriptor or a mapping is left after store_open() failed");
+        struct model_world *again = worlds[is_trying ? WORLD_TRIED_AGAIN : other_world()];
+        model_kill(again, model_current, true, random);
+        model_current = again;
+        result = open_store(&run, &error);
+    }
+    if (result < 0)
+        crash_fail("recovery fails: %s", error.text);
+}
+
+/* The gateways send what is missing, and go on. */
+static void resume(uint64_t *random, bool was_cut)
+{
+    crash_totals.resends++;
+    crash_shadow_copy(&resumed, &run);
+    resumed.store = run.store;
+    resumed.random = random_bits(random);
+    resumed.was_cut = was_cut;
+    store_set_session_oracle(resumed.store, is_durable, &resumed);
+    crash_state_now(&resumed, &resumed.states[0]);
+    resumed.state_count = 1;
+    crash_gateway_resend(&resumed);
+    for (unsigned i = 0; i < 4; i++)
+        (void)crash_gateway_send(&resumed);
+    crash_oracle_read(&resumed, true);
+}
+
+static void try_point(bool is_cut)
+{
+    crash_point++;
+    if (is_warming_up || (point_only != UINT64_MAX && point_only != crash_point))
+        return;
+    struct keep kept;
+    uint64_t random = run.seed ^ crash_point * UINT64_C(0xd1342543de82ef95);
+    uint64_t way = random_bits(&random);
+    bool may_fail = way % 16 == 0;
+    bool resumes = way / 16 % 8 == 0;
+    is_trying = true;
+    keep(&kept);
+    struct model_world *world = worlds[WORLD_TRIED];
+    if (is_cut)
+        model_cut(world, model_current, may_fail, &random);
+    else
+        model_kill(world, model_current, may_fail, &random);
+    model_current = world;
+    recover(may_fail, &random);
+    bool was_cut = run.is_recovering ? run.was_cut : is_cut;
+    size_t state_count = is_cut || run.is_recovering ? run.state_count : 0;
+    (void)crash_oracle_state(&run, run.states, state_count, was_cut);
+    crash_oracle_adopt(&run, is_cut || run.is_recovering);
+    crash_oracle_read(&run, true);
+    if (resumes)
+        resume(&random, is_cut);
+    close_store(&run);
+    put_back(&kept);
+    is_trying = false;
+    *(is_cut ? &crash_totals.cuts : &crash_totals.kills) += 1;
+    crash_totals.recovering += run.is_recovering;
+}
+
+/* ---- what happens in between ---- */
+
+/* Without a journal a power cut is survived only when nothing is under way. */
+static bool is_quiet(void)
+{
+    struct crash_state now;
+    crash_state_now(&run, &now);
+    return !run.is_recovering && !is_other_thread && !run.in_batch && run.state_count == 1 &&
+           memcmp(&now.series, &run.states[0].series, sizeof now.series) == 0;
+}
+
+static void on_step(const char *call)
+{
+    (void)call;
+    if (is_trying)
+        return;
+    if (random_bits(&run.random) % 16 == 0)
+        model_write_back(model_current, &run.random);
+    if (is_quiet())
+        try_point(true);
+    try_point(false);
+    if (is_other_thread && !is_owner && random_bits(&run.random) % 4 == 0) {
+        is_owner = true;
+        (void)crash_gateway_send(&run);
+        is_owner = false;
+    }
+}
+
+static void on_store(void)
+{
+    if (is_trying || is_warming_up)
+        return;
+    uint64_t way = random_bits(&run.random);
+    if (way % 16 == 0)
+        try_point(false);
+    if (way / 16 % 32 == 0 && run.store != NULL && !run.is_recovering) {
+        struct model_fault fault = model_current->fault;
+        model_current->fault = (struct model_fault){0};
+        is_trying = true;
+        crash_oracle_read(&run, true);
+        is_trying = false;
+        model_current->fault = fault;
+    }
+}
+
+/* ---- a life ---- */
+
+static bool is_full(void)
+{
+    for (size_t i = 0; i < run.plan.series_count; i++)
+        if (run.series[i].count > CRASH_ROWS_MAX - 1000 ||
+            run.series[i].block_count > CRASH_BLOCKS_MAX - 100 ||
+            run.series[i].run_count > CRASH_RUNS_MAX - 100)
+            return true;
+    return false;
+}
+
+/* A tick. False: a sync failed, and the daemon must exit. */
+static bool tick(void)
+{
+    struct store_flush *flush = NULL;
+    struct error_text error;
+    struct crash_state state;
+    crash_state_now(&run, &state);
+    int result = store_flush_begin(run.store, &flush);
+    if (result < 0)
+        crash_fail("store_flush_begin: %s", strerror(-result));
+    run.states[run.state_count++] = state;
+    if (flush != NULL) {
+        is_other_thread = true;
+        result = store_flush_run(flush, &error);
+        is_other_thread = false;
+        if (result < 0 && !model_current->has_failed)
+            crash_fail("a tick fails, and nothing had failed: %s", error.text);
+        store_flush_end(run.store, flush, result == 0);
+        if (result < 0)
+            return false;
+    }
+    run.states[0] = state;
+    run.state_count = 1;
+    for (size_t i = 0; i < run.plan.session_count; i++)
+        run.sessions[i].durable = state.stored[i];
+    return true;
+}
+
+static void warm_up(void)
+{
+    is_warming_up = true;
+    for (unsigned i = 0; i < run.plan.many_runs && !is_full(); i++) {
+        (void)crash_gateway_send(&run);
+        if (i % 16 == 0 && !tick())
+            crash_fail("a tick fails while nothing does");
+    }
+    is_warming_up = false;
+}
+
+static enum ending live(void)
+{
+    struct crash_reader *reader = NULL;
+    enum ending ending = (enum ending)(random_bits(&run.random) % 3);
+    for (unsigned step = 0; step < run.plan.steps && !is_full(); step++) {
+        uint64_t way = random_bits(&run.random);
+        if (way % run.plan.tick_every == 0) {
+            if (!tick()) {
+                ending = ENDING_FAILED;
+                break;
+            }
+        } else if (run.plan.delete_every > 0 && way / 64 % run.plan.delete_every == 0) {
+            crash_gateway_delete(&run);
+        } else {
+            (void)crash_gateway_send(&run);
+        }
+        if (run.is_refused) {
+            ending = ENDING_KILL;
+            break;
+        }
+        if (way >> 32 & 1 && reader == NULL && model_current->fault.kind == MODEL_FAULT_NONE) {
+            reader = crash_reader_begin(&run, (unsigned)((way >> 33) % run.plan.series_count));
+        } else if (reader != NULL) {
+            crash_reader_end(&run, reader);
+            reader = NULL;
+        }
+    }
+    crash_reader_end(&run, reader);
+    is_owner = true; /* nothing more is sent */
+    if (ending == ENDING_CLEAN && !tick())
+        ending = ENDING_FAILED;
+    is_owner = false;
+    if (ending == ENDING_CUT && !is_quiet())
+        ending = ENDING_KILL;
+    return ending;
+}
+
+/* Opens the store as `ending` left it, with crash points all along. */
+static void begin_life(enum ending ending, bool may_fail)
+{
+    run.is_recovering = true;
+    run.is_refused = false;
+    run.was_cut = ending == ENDING_CUT || ending == ENDING_CLEAN;
+    recover(may_fail, &run.random);
+    (void)crash_oracle_state(&run, run.states, run.state_count, run.was_cut);
+    run.is_recovering = false;
+    crash_oracle_adopt(&run, run.was_cut);
+    is_trying = true;
+    crash_oracle_read(&run, false);
+    is_trying = false;
+    crash_state_now(&run, &run.states[0]);
+    run.state_count = 1;
+}
+
+static void end_life(enum ending ending)
+{
+    struct model_world *next = worlds[other_world()];
+    struct store *store = run.store;
+    crash_totals.faults += model_current->has_failed;
+    model_check_holes(model_current);
+    if (ending == ENDING_CLEAN)
+        close_store(&run);
+    if (ending == ENDING_CUT)
+        model_cut(next, model_current, true, &run.random);
+    else
+        model_kill(next, model_current, true, &run.random);
+    is_trying = true;
+    if (ending != ENDING_CLEAN)
+        store_close(store);
+    is_trying = false;
+    model_current = next;
+}
+
+static void on_violation(const char *format, ...)
+{
+    crash_fail("%s", format);
+}
+
+void crash_run_seed(uint64_t seed, uint64_t only_point)
+{
+    memset(&run, 0, offsetof(struct crash_run, series));
+    for (size_t i = 0; i < CRASH_SERIES_MAX; i++)
+        crash_shadow_forget(&run.series[i]);
+    memset(run.sources, 0, sizeof run - offsetof(struct crash_run, sources));
+    run.seed = run.random = seed;
+    crash_point = 0;
+    point_only = only_point;
+    is_trying = is_other_thread = is_owner = is_warming_up = false;
+    model_violation = on_violation;
+    model_now_ns = BEGIN_NS;
+    run.now_ns = BEGIN_NS;
+    crash_plan_make(&run.plan, &run.random);
+    for (size_t i = 0; i < run.plan.session_count; i++)
+        run.sessions[i].id = 1000 + i;
+    for (unsigned i = 0; i < MODEL_WORLDS; i++)
+        worlds[i] = model_world_new(i, random_bits(&run.random));
+    worlds[0]->is_ordered = random_bits(&run.random) % 2 == 0;
+    model_current = worlds[0];
+    /* The folder is the administrator's. */
+    if (fs_make_folders(FS_HERE, CRASH_STORE) < 0)
+        crash_fail("the model has no folders");
+    model_sync_all(model_current, false);
+    model_step = on_step;
+    kill_point = on_store;
+    run.state_count = 1;
+
+    unsigned lives = 1 + (unsigned)(random_bits(&run.random) % 6);
+    enum ending ending = ENDING_CUT;
+    for (unsigned i = 0; i < lives && !is_full(); i++) {
+        bool may_fail =
+            run.plan.fault_every > 0 && random_bits(&run.random) % run.plan.fault_every == 0;
+        begin_life(ending, may_fail && random_bits(&run.random) % 3 == 0);
+        if (i == 0 && run.plan.many_runs > 0)
+            warm_up();
+        if (may_fail)
+            plan_fault(model_current, &run.random, 300);
+        ending = live();
+        end_life(ending);
+        crash_totals.lives++;
+    }
+    begin_life(ending, false);
+    crash_gateway_resend(&run);
+    is_trying = true;
+    crash_oracle_read(&run, false);
+    store_close(run.store);
+    crash_totals.runs++;
+    model_step = NULL;
+    kill_point = NULL;
+}

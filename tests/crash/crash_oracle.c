@@ -1,0 +1,311 @@
+/* Whether a store is what it must be. */
+#include "crash_run.h"
+
+#include "random_bits.h"
+#include "reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the store's own view ---- */
+
+struct view {
+    struct crash_state state; /* as the store says */
+    bool is_known[CRASH_SESSIONS_MAX];
+};
+
+struct session_visit {
+    const struct crash_run *run;
+    struct view *view;
+};
+
+static int note_session(uint64_t id, uint64_t stored, void *context)
+{
+    struct session_visit *visit = context;
+    for (size_t i = 0; i < visit->run->plan.session_count; i++) {
+        if (visit->run->sessions[i].id != id)
+            continue;
+        visit->view->state.stored[i] = stored;
+        visit->view->is_known[i] = true;
+        return 0;
+    }
+    crash_fail("the store knows a session %llu that there never was", (unsigned long long)id);
+}
+
+static void look(const struct crash_run *run, struct view *ret_view)
+{
+    *ret_view = (struct view){0};
+    for (size_t i = 0; i < run->plan.series_count; i++) {
+        const char *name = run->plan.series[i].name;
+        struct series *series = store_find(run->store, name, strlen(name));
+        if (series == NULL)
+            continue;
+        if (series_broken(series) != NULL)
+            crash_fail("%s is refused: %s", name, series_broken(series));
+        ret_view->state.series[i].exists = true;
+        ret_view->state.series[i].id = series_id(series);
+        ret_view->state.series[i].count = (uint32_t)series_count(series);
+    }
+    struct session_visit visit = {run, ret_view};
+    (void)store_for_each_session(run->store, note_session, &visit);
+}
+
+/* ---- which state it is ---- */
+
+static bool is_state(const struct crash_run *run, const struct view *view,
+                     const struct crash_state *state)
+{
+    for (size_t i = 0; i < run->plan.series_count; i++) {
+        if (run->series[i].was_deleted)
+            continue;
+        if (state->series[i].exists
+                ? !view->state.series[i].exists ||
+                      view->state.series[i].id != state->series[i].id ||
+                      view->state.series[i].count != state->series[i].count
+                : view->state.series[i].exists && view->state.series[i].count != 0)
+            return false;
+    }
+    return true;
+}
+
+/* As is_state() of the shadow, whose last append may be done or not. */
+static bool is_own_state(const struct crash_run *run, const struct view *view)
+{
+    struct crash_state state;
+    crash_state_now(run, &state);
+    for (size_t i = 0; i < run->plan.series_count; i++)
+        if (view->state.series[i].count == run->series[i].after)
+            state.series[i].count = run->series[i].after;
+    return is_state(run, view, &state);
+}
+
+static void describe(const struct crash_run *run, const char *what, const struct crash_state *state,
+                     char *text, size_t text_bytes)
+{
+    int at = snprintf(text, text_bytes, "%s", what);
+    for (size_t i = 0; i < run->plan.series_count; i++)
+        if (state->series[i].exists)
+            at += snprintf(text + at, text_bytes - (size_t)at, " %s:%u", run->plan.series[i].name,
+                           state->series[i].count);
+    for (size_t i = 0; i < run->plan.session_count && i < 4; i++)
+        at += snprintf(text + at, text_bytes - (size_t)at, " session %zu:%llu", i,
+                       (unsigned long long)state->stored[i]);
+}
+
+size_t crash_oracle_state(const struct crash_run *run, const struct crash_state *states,
+                          size_t state_count, bool was_cut)
+{
+    struct view view;
+    look(run, &view);
+    for (size_t i = state_count; i > 0; i--)
+        if (is_state(run, &view, &states[i - 1]))
+            return i - 1;
+    if (!was_cut && is_own_state(run, &view))
+        return state_count;
+    char found[400];
+    char wanted[400] = "nothing else";
+    describe(run, "recovered:", &view.state, found, sizeof found);
+    if (!was_cut) {
+        struct crash_state own;
+        crash_state_now(run, &own);
+        describe(run, "", &own, wanted, sizeof wanted);
+    } else if (state_count > 0) {
+        describe(run, "", &states[state_count - 1], wanted, sizeof wanted);
+    }
+    crash_fail("%s; allowed:%s", found, wanted);
+}
+
+/* Rows that a ring may have lost beside those that are overwritten: docs/durability.md. */
+static uint64_t reserve_for(uint64_t capacity, uint64_t ahead)
+{
+    for (unsigned shift = 3; shift > 0; shift--) {
+        uint64_t rows = capacity >> shift;
+        rows = rows > 0 ? rows : 1;
+        if (ahead <= rows)
+            return rows;
+    }
+    return capacity;
+}
+
+static uint64_t runs_capacity(uint64_t capacity)
+{
+    uint64_t rows = capacity / RUNS_CAPACITY_DIVISOR;
+    rows = rows < RUNS_CAPACITY_MIN ? RUNS_CAPACITY_MIN : rows;
+    return rows > RUNS_CAPACITY_MAX ? RUNS_CAPACITY_MAX : rows;
+}
+
+void crash_oracle_adopt(struct crash_run *run, bool was_cut)
+{
+    struct view view;
+    struct error_text error;
+    look(run, &view);
+    for (size_t i = 0; i < run->plan.series_count; i++) {
+        struct crash_series *series = &run->series[i];
+        const struct crash_plan_series *plan = &run->plan.series[i];
+        uint64_t ahead = series->ahead;
+        if (series->was_deleted && view.state.series[i].exists) {
+            struct series *found = store_find(run->store, plan->name, strlen(plan->name));
+            if (store_delete(run->store, found, &error) < 0)
+                crash_fail("cannot delete %s again: %s", plan->name, error.text);
+            view.state.series[i].exists = false;
+        }
+        if (!view.state.series[i].exists || view.state.series[i].id != series->id) {
+            bool was_deleted = series->was_deleted;
+            crash_shadow_forget(series);
+            series->was_deleted = was_deleted;
+            series->exists = view.state.series[i].exists;
+            series->id = view.state.series[i].id;
+        }
+        if (view.state.series[i].count > series->count)
+            crash_shadow_commit(series);
+        crash_shadow_cut(series, view.state.series[i].count);
+        if (was_cut && plan->capacity > 0 && series->exists) {
+            uint64_t frontier = series->count + reserve_for(plan->capacity, ahead);
+            if (frontier > series->frontier)
+                series->frontier = frontier;
+            uint64_t runs =
+                series->run_count + reserve_for(runs_capacity(plan->capacity), series->runs_ahead);
+            if (runs > series->runs_frontier)
+                series->runs_frontier = runs;
+        }
+    }
+    for (size_t i = 0; i < run->plan.session_count; i++)
+        run->sessions[i].stored = view.state.stored[i] > run->sessions[i].durable
+                                      ? view.state.stored[i]
+                                      : run->sessions[i].durable;
+}
+
+/* ---- what readers see ---- */
+
+struct crash_reader {
+    struct reader *reader;
+    struct reader_snapshot snapshot;
+    unsigned series;
+    bool is_used;
+};
+
+/* The lowest row that must be there. */
+static uint64_t first_kept(const struct crash_run *run, unsigned number, uint64_t count)
+{
+    const struct crash_series *series = &run->series[number];
+    const struct crash_plan_series *plan = &run->plan.series[number];
+    if (plan->capacity == 0)
+        return 0;
+    uint64_t newest = count > series->frontier ? count : series->frontier;
+    uint64_t first = newest > plan->capacity ? newest - plan->capacity : 0;
+    if (plan->type.clock == SERIES_REGULAR) {
+        /* A reader takes the slot of the next run for half overwritten. */
+        uint64_t kept = runs_capacity(plan->capacity) - 1;
+        uint64_t runs =
+            series->run_count > series->runs_frontier ? series->run_count : series->runs_frontier;
+        if (runs > kept && runs - kept < series->run_count && series->runs[runs - kept] > first)
+            first = series->runs[runs - kept];
+        else if (runs > kept && runs - kept >= series->run_count)
+            first = count;
+    }
+    return first < count ? first : count;
+}
+
+static void compare_rows(const struct crash_run *run, unsigned number, uint64_t from, uint64_t to,
+                         const char *values, const int64_t *times_ns)
+{
+    static char expected[CRASH_ROWS_MAX * CRASH_SAMPLE_BYTES_MAX];
+    const struct crash_series *series = &run->series[number];
+    const struct crash_plan_series *plan = &run->plan.series[number];
+    if (from >= to)
+        return;
+    crash_values(plan, &series->keys[from], to - from, expected);
+    crash_totals.rows += to - from;
+    for (uint64_t i = from; i < to; i++) {
+        uint64_t at = (i - from) * plan->sample_bytes;
+        if (memcmp(values + at, expected + at, plan->sample_bytes) != 0)
+            crash_fail("%s: row %llu of %u is not the one that was appended", plan->name,
+                       (unsigned long long)i, series->count);
+        if (times_ns[i - from] != series->times[i])
+            crash_fail("%s: row %llu of %u has the time %lld, not %lld", plan->name,
+                       (unsigned long long)i, series->count, (long long)times_ns[i - from],
+                       (long long)series->times[i]);
+    }
+}
+
+static void read_rows(const struct crash_run *run, const struct crash_reader *reader, uint64_t from,
+                      uint64_t to)
+{
+    static char values[CRASH_ROWS_MAX * CRASH_SAMPLE_BYTES_MAX];
+    static int64_t times_ns[CRASH_ROWS_MAX];
+    uint64_t first_valid = 0;
+    const struct crash_plan_series *plan = &run->plan.series[reader->series];
+    int result = reader_copy(reader->reader, from, to, values, times_ns, &first_valid);
+    if (result < 0)
+        crash_fail("%s: rows %llu to %llu cannot be read: %s", plan->name, (unsigned long long)from,
+                   (unsigned long long)to, strerror(-result));
+    if (first_valid < from)
+        first_valid = from;
+    compare_rows(run, reader->series, first_valid, to,
+                 values + (first_valid - from) * plan->sample_bytes,
+                 times_ns + (first_valid - from));
+}
+
+struct crash_reader *crash_reader_begin(const struct crash_run *run, unsigned number)
+{
+    static struct crash_reader readers[4];
+    size_t slot = 0;
+    while (readers[slot].is_used)
+        slot++;
+    struct crash_reader *reader = &readers[slot];
+    struct error_text error = {{0}};
+    const struct crash_series *series = &run->series[number];
+    const char *name = run->plan.series[number].name;
+    int result = reader_open(CRASH_STORE, name, &reader->reader, &error);
+    if (result == -ENOENT && !series->exists)
+        return NULL;
+    if (result < 0)
+        crash_fail("%s: a reader cannot open it: %s", name, error.text);
+    if (!series->exists) {
+        reader_close(reader->reader);
+        return NULL;
+    }
+    result = reader_snapshot(reader->reader, &reader->snapshot);
+    if (result < 0)
+        crash_fail("%s: a reader has no snapshot: %s", name, strerror(-result));
+    uint64_t count = reader->snapshot.count;
+    if (count != series->count && count != series->after)
+        crash_fail("%s: a reader sees %llu rows of %u", name, (unsigned long long)count,
+                   series->count);
+    uint64_t kept = first_kept(run, number, series->after > count ? series->after : count);
+    if (reader->snapshot.first > kept)
+        crash_fail("%s: of %llu rows those below %llu are lost, and below %llu was allowed", name,
+                   (unsigned long long)count, (unsigned long long)reader->snapshot.first,
+                   (unsigned long long)kept);
+    reader->series = number;
+    reader->is_used = true;
+    return reader;
+}
+
+void crash_reader_end(const struct crash_run *run, struct crash_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    read_rows(run, reader, reader->snapshot.first, reader->snapshot.count);
+    reader_close(reader->reader);
+    reader->is_used = false;
+}
+
+#define FEW_ROWS 128
+
+void crash_oracle_read(const struct crash_run *run, bool few_rows)
+{
+    for (unsigned i = 0; i < run->plan.series_count; i++) {
+        struct crash_reader *reader = crash_reader_begin(run, i);
+        if (reader == NULL)
+            continue;
+        uint64_t count = reader->snapshot.count - reader->snapshot.first;
+        if (few_rows && count > 2 * FEW_ROWS) {
+            read_rows(run, reader, reader->snapshot.first, reader->snapshot.first + FEW_ROWS);
+            reader->snapshot.first = reader->snapshot.count - FEW_ROWS;
+        }
+        crash_reader_end(run, reader);
+    }
+}

@@ -1,0 +1,75 @@
+/* Which stores and loads are tried. Small ones: that is where the edges are. */
+#include "crash_run.h"
+
+#include "random_bits.h"
+
+static uint64_t one_of(const uint64_t *choices, size_t count, uint64_t *random)
+{
+    return choices[random_bits(random) % count];
+}
+#define ONE_OF(random, ...)                                                                        \
+    one_of((const uint64_t[]){__VA_ARGS__},                                                        \
+           sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), random)
+
+static void plan_series(struct crash_plan_series *series, size_t number, uint64_t *random)
+{
+    static const char *const names[CRASH_SERIES_MAX] = {"a", "plant/b", "plant/c", "d/e/f", "g"};
+    series->name = names[number];
+    series->type.clock = random_bits(random) % 2 == 0 ? SERIES_REGULAR : SERIES_EXPLICIT;
+    switch (random_bits(random) % 4) {
+    case 0:
+        series->type.dtype = DTYPE_F4;
+        series->type.rank = 1;
+        series->type.dims[0] = 3;
+        break;
+    case 1:
+        series->type.dtype = DTYPE_U1;
+        break;
+    case 2:
+        series->type.dtype = DTYPE_I8;
+        series->type.rank = 1;
+        series->type.dims[0] = 7; /* rows that lie across sectors and pages */
+        break;
+    default:
+        series->type.dtype = DTYPE_U8;
+        break;
+    }
+    series->sample_bytes = series_type_sample_bytes(&series->type);
+    series->rule = series_rule_default;
+    if (random_bits(random) % 3 == 0) {
+        series->rule.mode = SERIES_MODE_GROW;
+    } else {
+        series->capacity = ONE_OF(random, 2, 5, 16, 64, 64, 200, 600);
+        series->rule.capacity_unit = SERIES_CAPACITY_SAMPLES;
+        series->rule.capacity = series->capacity;
+        series->rule.preallocate = random_bits(random) % 4 == 0;
+    }
+    if (random_bits(random) % 4 == 0)
+        series->rule.unit = "degC";
+    if (series->type.clock == SERIES_EXPLICIT && random_bits(random) % 3 == 0)
+        series->rule.late = SERIES_LATE_CLAMP;
+    series->rows_a_block = ONE_OF(random, 1, 2, 8, 40);
+    if (series->capacity > 0 && series->rows_a_block > series->capacity)
+        series->rows_a_block = series->capacity;
+    series->period_ps = (int64_t)ONE_OF(random, 1000000000, 333333, 12345678, 1000);
+    series->run_every = (unsigned)ONE_OF(random, 1, 3, 20);
+}
+
+void crash_plan_make(struct crash_plan *plan, uint64_t *random)
+{
+    *plan = (struct crash_plan){
+        .series_count = 1 + random_bits(random) % CRASH_SERIES_MAX,
+        .session_count = 1 + random_bits(random) % 3,
+        .limits = {.series_max = 100},
+        .steps = (unsigned)ONE_OF(random, 10, 30, 60, 120),
+        .tick_every = (unsigned)ONE_OF(random, 2, 5, 12, 40),
+        .delete_every = 0,
+        .fault_every = (unsigned)ONE_OF(random, 0),
+    };
+    if (random_bits(random) % 8 == 0)
+        plan->session_count = CRASH_SESSIONS_MAX;
+    if (random_bits(random) % 10 == 0)
+        plan->many_runs = 1030;
+    for (size_t i = 0; i < plan->series_count; i++)
+        plan_series(&plan->series[i], i, random);
+}
