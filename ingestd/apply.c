@@ -14,6 +14,8 @@
  * main memory. */
 #define PREFETCH_BLOCKS 6
 #define ITEMS_FIRST     64
+/* Blocks between two pauses. To make a series takes up to a few milliseconds. */
+#define PAUSE_BLOCKS 32
 
 struct applier {
     struct store *store;
@@ -29,6 +31,8 @@ struct applier {
     bool has_future;                    /* some stamp lies beyond the horizon */
     bool is_crowded; /* some series has no entry left for the session until a flush */
     struct log_limit disagree_limit;
+    void (*pause)(void *context); /* NULL = none */
+    void *pause_context;
 };
 
 int applier_new(struct store *store, struct applier **ret_applier)
@@ -50,6 +54,12 @@ void applier_free(struct applier *applier)
     free(applier->lookups);
     name_set_free(&applier->new_names);
     free(applier);
+}
+
+void applier_set_pause(struct applier *applier, void (*pause)(void *context), void *context)
+{
+    applier->pause = pause;
+    applier->pause_context = context;
 }
 
 /* Gives an existing series its rule. Mode and capacity of a series stand: an operator may want to
@@ -305,6 +315,8 @@ static int apply_finish(struct applier *applier, uint64_t session, uint64_t sequ
     for (size_t i = 0; i < count; i++) {
         if (i + PREFETCH_BLOCKS < count && applier->items[i + PREFETCH_BLOCKS].series != NULL)
             series_prefetch(applier->items[i + PREFETCH_BLOCKS].series);
+        if (i % PAUSE_BLOCKS == PAUSE_BLOCKS - 1 && applier->pause != NULL)
+            applier->pause(applier->pause_context);
         int result = apply_one(applier, &applier->items[i], session, sequence, now_ns, verdict);
         if (result < 0)
             return result;

@@ -18,6 +18,10 @@ struct applier;
 int applier_new(struct store *store, struct applier **ret_applier); /* -ENOMEM */
 void applier_free(struct applier *applier);                         /* NULL is allowed */
 
+/* Has `pause` called now and then within a batch, since one that makes thousands of series takes
+ * many seconds. It must not touch the store. */
+void applier_set_pause(struct applier *applier, void (*pause)(void *context), void *context);
+
 /* The rules and the horizon of stamps that hold from now on. Series that follow a rule already get
  * their new one, so that the old rules may be freed afterwards. */
 void applier_set_rules(struct applier *applier, const struct rules *rules, int64_t max_future_ns);

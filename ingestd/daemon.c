@@ -122,6 +122,7 @@ static int daemon_open_store(struct daemon *daemon)
         return EX_TEMPFAIL;
     }
     applier_set_rules(daemon->applier, daemon->rules, daemon->current->max_future_ns);
+    applier_set_pause(daemon->applier, heartbeat_pause, daemon);
     store_set_session_oracle(daemon->store, daemon_session_is_durable, daemon->sessions);
     return 0;
 }

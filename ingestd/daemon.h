@@ -96,6 +96,7 @@ void receive_frame(struct daemon *daemon, const struct network_frame *frame);
 /* heartbeat.c: counters, status and watchdog. */
 void heartbeat_start(struct daemon *daemon);
 void heartbeat_turn(struct daemon *daemon);
+void heartbeat_pause(void *context); /* within a long batch; context: the daemon */
 int heartbeat_timeout_ms(const struct daemon *daemon);
 
 #endif

@@ -77,6 +77,27 @@ void heartbeat_start(struct daemon *daemon)
     heartbeat_count(daemon);
 }
 
+static void heartbeat_watchdog(struct daemon *daemon, int64_t now_ns)
+{
+    if (now_ns < daemon->heartbeat.watchdog_ns)
+        return;
+    daemon->heartbeat.watchdog_ns = now_ns + daemon->notify.watchdog_ns / 2;
+    if (!heartbeat_flush_is_stuck(daemon))
+        notify_send(&daemon->notify, "WATCHDOG=1");
+}
+
+void heartbeat_pause(void *context)
+{
+    struct daemon *daemon = context;
+    struct heartbeat_state *beat = &daemon->heartbeat;
+    int64_t now_ns = clock_monotonic_ns();
+    if (now_ns >= beat->second_ns) {
+        beat->second_ns = now_ns + BEAT_NS;
+        status_set(daemon->status, STATUS_HEARTBEAT_NS, clock_realtime_ns());
+    }
+    heartbeat_watchdog(daemon, now_ns);
+}
+
 void heartbeat_turn(struct daemon *daemon)
 {
     struct heartbeat_state *beat = &daemon->heartbeat;
@@ -95,11 +116,7 @@ void heartbeat_turn(struct daemon *daemon)
         beat->report_ns = daemon->now_ns + REPORT_NS;
         heartbeat_report(daemon);
     }
-    if (daemon->now_ns >= beat->watchdog_ns) {
-        beat->watchdog_ns = daemon->now_ns + daemon->notify.watchdog_ns / 2;
-        if (!heartbeat_flush_is_stuck(daemon))
-            notify_send(&daemon->notify, "WATCHDOG=1");
-    }
+    heartbeat_watchdog(daemon, daemon->now_ns);
 }
 
 int heartbeat_timeout_ms(const struct daemon *daemon)

@@ -277,6 +277,11 @@ int fs_sync_file_system(int fd)
     return result;
 }
 
+int fs_make_folder_at(int folder, const char *path)
+{
+    return mkdirat(folder, path, FOLDER_MODE) < 0 ? -errno : 0;
+}
+
 int fs_make_folders(int folder, const char *path)
 {
     char part[PATH_MAX];

@@ -75,6 +75,8 @@ int fs_sync_file_system(int fd);
 
 /* Makes the folder and those above it; it is no error when they are there. */
 int fs_make_folders(int folder, const char *path);
+/* One folder, whose parent is there; -EEXIST, -ENOENT and others. */
+int fs_make_folder_at(int folder, const char *path);
 int fs_remove_at(int folder, const char *path);
 int fs_remove_folder_at(int folder, const char *path); /* -ENOTEMPTY */
 int fs_rename_at(int folder, const char *from, const char *to);

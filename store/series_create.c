@@ -99,6 +99,10 @@ static int make_folder(int folder, const char *name)
                                         SERIES_RUNS_FILE, SERIES_META_FILE};
     char path[SERIES_PATH_BYTES];
     struct fs_status status;
+    /* In one that is made here and now nobody left anything; and nearly always its parents are
+     * there. */
+    if (fs_make_folder_at(folder, name) == 0)
+        return 0;
     int result = fs_make_folders(folder, name);
     if (result < 0)
         return result;

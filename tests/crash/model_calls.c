@@ -532,6 +532,20 @@ int fs_sync_file_system(int fd)
 
 /* ---- entries ---- */
 
+int fs_make_folder_at(int folder, const char *path)
+{
+    struct place place;
+    int result = find_place(folder, path, &place);
+    if (result < 0)
+        return result;
+    if (place.inode >= 0)
+        return -EEXIST;
+    result = begin("make folder", NEED_BOTH);
+    if (result == 0)
+        make_inode(&place, MODEL_FOLDER);
+    return result;
+}
+
 int fs_make_folders(int folder, const char *path)
 {
     char part[256];
@@ -545,13 +559,11 @@ int fs_make_folders(int folder, const char *path)
         bool is_last = *end == '\0';
         *end = '\0';
         struct place place;
-        int result = find_place(folder, part, &place);
-        if (result == 0 && place.inode < 0) {
-            result = begin("make folder", NEED_BOTH);
-            if (result == 0)
-                make_inode(&place, MODEL_FOLDER);
-        } else if (result == 0 && model_current->inodes[place.inode].kind != MODEL_FOLDER) {
-            result = -ENOTDIR;
+        int result = fs_make_folder_at(folder, part);
+        if (result == -EEXIST) {
+            result = find_place(folder, part, &place);
+            if (result == 0 && model_current->inodes[place.inode].kind != MODEL_FOLDER)
+                result = -ENOTDIR;
         }
         if (result < 0 || is_last)
             return result;

@@ -1,6 +1,7 @@
 /* disk_faults.c - loaded before libc into a daemon under test: makes a disk fail while the file
  * that $DISK_FAULT_WHILE names is there. $DISK_FAULT says how: "sync" (an input/output error),
- * "slow" (a sync takes half a second) or "space" (no space left). */
+ * "slow" (a sync takes half a second), "slow-rename" (a rename takes 5 ms) or "space" (no space
+ * left). */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -53,6 +54,15 @@ int syncfs(int fd)
     fault_delay();
     NEXT(next, "syncfs");
     return next(fd);
+}
+
+int renameat(int old_folder, const char *old_path, int new_folder, const char *new_path)
+{
+    int (*next)(int, const char *, int, const char *);
+    if (fault_is("slow-rename"))
+        usleep(5000);
+    NEXT(next, "renameat");
+    return next(old_folder, old_path, new_folder, new_path);
 }
 
 int fallocate(int fd, int mode, off_t offset, off_t length)

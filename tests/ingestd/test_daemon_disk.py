@@ -1,6 +1,8 @@
 """A disk that fails: a failed sync ends the daemon, a full disk is an answer."""
 
 import os
+import select
+import socket
 import unittest
 
 import numpy as np
@@ -13,11 +15,12 @@ LIBRARY = os.path.join(BUILD, "tests", "ingestd", "libdisk_faults.so")
 
 @unittest.skipIf(SANITIZED, "the sanitizer's own library must be the first one")
 class Disk(unittest.TestCase):
-    def start(self, fault, config):
+    def start(self, fault, config, **environment):
         daemon = Daemon(config)
         self.addCleanup(daemon.close)
         self.switch = os.path.join(daemon.folder, "fault")
-        daemon.environment.update(LD_PRELOAD=LIBRARY, DISK_FAULT=fault, DISK_FAULT_WHILE=self.switch)
+        daemon.environment.update(LD_PRELOAD=LIBRARY, DISK_FAULT=fault, DISK_FAULT_WHILE=self.switch,
+                                  **environment)
         return daemon.start()
 
     def fail(self):
@@ -101,6 +104,29 @@ class Disk(unittest.TestCase):
         self.heal()
         self.assertEqual(client.ask(self.batch(1, 2, big)).code, OK)
         np.testing.assert_array_equal(daemon.values("a"), np.concatenate([[1.0], big]))
+
+    def test_the_watchdog_hears_of_a_long_batch(self):
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        address = "\0ingest-test-" + os.urandom(8).hex()
+        manager.bind(address)
+        manager.setblocking(False)
+        daemon = self.start("slow-rename", "", NOTIFY_SOCKET="@" + address[1:], WATCHDOG_USEC="200000")
+        client = daemon.req()
+        client.hello(1)
+        self.fail()
+        while select.select([manager], [], [], 0)[0]:
+            manager.recv(4096)
+        blocks = [block(f"s{i}", "f8", [1], clock=ARRIVAL) for i in range(320)]
+        client.send(encode_batch(blocks, session=1, sequence=1))
+        pings, beats = 0, {daemon.status("heartbeat_ns")}
+        while not client.socket.poll(20):
+            while select.select([manager], [], [], 0)[0]:
+                pings += manager.recv(4096) == b"WATCHDOG=1"
+            beats.add(daemon.status("heartbeat_ns"))
+        self.assertEqual(client.receive().code, OK)
+        self.assertGreater(pings, 4, "320 series at 5 ms and more each, a ping every 32 of them")
+        self.assertGreater(len(beats), 2, "and status sees the heart beat")
 
 
 if __name__ == "__main__":
