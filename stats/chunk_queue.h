@@ -27,11 +27,58 @@ struct chunk_queue {
 /* Slots for `chunks` chunks at once. */
 size_t chunk_queue_slots(size_t chunks);
 
+/* Sums up all chunks from `first` on, and makes them the old ones. */
+void chunk_queue_flip(struct chunk_queue *queue, uint64_t first);
+
 /* The next chunk to come is number `next`. */
-void chunk_queue_clear(struct chunk_queue *queue, uint64_t next);
-void chunk_queue_push(struct chunk_queue *queue, struct chunk_state state);
+static inline void chunk_queue_clear(struct chunk_queue *queue, uint64_t next)
+{
+    queue->back = queue->end = next;
+    queue->newest = (struct chunk_state){0};
+}
+
+/* Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+ * variances"; the difference of the means is taken from pairs. */
+static inline void chunk_state_merge(struct chunk_state *a, const struct chunk_state *b, bool sums)
+{
+    if (b->count == 0)
+        return;
+    if (a->count == 0) {
+        *a = *b;
+        return;
+    }
+    if (sums) {
+        a->lo += b->lo;
+    } else {
+        double difference = (b->hi - a->hi) + (b->lo - a->lo);
+        double part = b->count / (a->count + b->count);
+        a->m2 += b->m2 + difference * difference * (a->count * part);
+        a->lo += difference * part;
+    }
+    a->count += b->count;
+}
+
+static inline void chunk_queue_push(struct chunk_queue *queue, struct chunk_state state)
+{
+    queue->slots[queue->end & queue->mask] = state;
+    queue->end++;
+    chunk_state_merge(&queue->newest, &state, queue->sums);
+}
 
 /* The state of chunks [first, end); the ones before are forgotten. */
-struct chunk_state chunk_queue_from(struct chunk_queue *queue, uint64_t first);
+static inline struct chunk_state chunk_queue_from(struct chunk_queue *queue, uint64_t first)
+{
+    if (first >= queue->end) {
+        chunk_queue_clear(queue, queue->end);
+        return queue->newest;
+    }
+    if (__builtin_expect(first > queue->back, false))
+        chunk_queue_flip(queue, first);
+    if (first >= queue->back)
+        return queue->newest;
+    struct chunk_state state = queue->slots[first & queue->mask];
+    chunk_state_merge(&state, &queue->newest, queue->sums);
+    return state;
+}
 
 #endif

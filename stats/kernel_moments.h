@@ -66,13 +66,14 @@ ALWAYS_INLINE void TYPED(store_tile)(const vec rows[TILE_ROWS], bool in_order, d
     }
 }
 
-static struct stats_sums TYPED(tile)(const void *from_old, const void *from_new,
-                                     const struct stats_sums *middle, double per_mean,
-                                     double per_var, bool in_order, double *ret_means,
-                                     double *ret_vars)
+/* Mean and variance of STATS_TILE windows: window i is old[i + 1 ...] up to old[63], the middle,
+ * whose sums are given, and new[0 ... i]. Returns the sums of the new samples. */
+ALWAYS_INLINE struct stats_sums TYPED(tile)(const SAMPLE *old, const SAMPLE *new,
+                                            struct stats_sums middle, double per_mean,
+                                            double per_var, bool in_order, double *ret_means,
+                                            double *ret_vars)
 {
-    const SAMPLE *old = from_old, *new = from_new;
-    vec anchor = splat(middle->anchor), zero = {0};
+    vec anchor = splat(middle.anchor), zero = {0};
     vec sum_of[TILE_ROWS], squares_of[TILE_ROWS], columns[LANES];
     vec sum = zero, squares = zero;
     __builtin_prefetch(new + 8 * STATS_TILE);
@@ -90,8 +91,8 @@ static struct stats_sums TYPED(tile)(const void *from_old, const void *from_new,
             squares += d * d;
         }
     }
-    vec base = LANES_DOWN_1(sum_from_lane(sum), zero) + splat(middle->sum);
-    vec base_squares = LANES_DOWN_1(sum_from_lane(squares), zero) + splat(middle->squares);
+    vec base = LANES_DOWN_1(sum_from_lane(sum), zero) + splat(middle.sum);
+    vec base_squares = LANES_DOWN_1(sum_from_lane(squares), zero) + splat(middle.squares);
     sum = zero;
     squares = zero;
     UNROLL
@@ -120,7 +121,87 @@ static struct stats_sums TYPED(tile)(const void *from_old, const void *from_new,
     }
     TYPED(store_tile)(sum_of, in_order, ret_means);
     TYPED(store_tile)(squares_of, in_order, ret_vars);
-    return (struct stats_sums){middle->anchor, sum[LANES - 1], squares[LANES - 1]};
+    return (struct stats_sums){middle.anchor, sum[LANES - 1], squares[LANES - 1]};
+}
+
+/* The samples of the middle before its first whole chunk, about the anchor of `sums`. */
+ALWAYS_INLINE struct stats_sums TYPED(middle_about)(const struct stats_tiles *state,
+                                                    const struct chunk_state *chunks,
+                                                    const SAMPLE *odd, double anchor)
+{
+    struct stats_sums sums = {.anchor = anchor};
+    if (state->odd > 0)
+        TYPED(sums)(odd, state->odd, &sums);
+    if (state->queue.sums) {
+        sums.sum += chunks->lo;
+    } else if (chunks->count > 0) {
+        double rho = (chunks->hi - anchor) + chunks->lo;
+        sums.sum += chunks->count * rho;
+        sums.squares += chunks->m2 + chunks->count * rho * rho;
+    }
+    return sums;
+}
+
+/* The sums of the middle of the next tile. The anchor is kept while its distance from the middle's
+ * mean is at most half a standard deviation: then tiles need not wait for the merging of chunks. */
+ALWAYS_INLINE struct stats_sums TYPED(middle)(struct stats_tiles *state, const SAMPLE *odd)
+{
+    struct chunk_state chunks = chunk_queue_from(&state->queue, state->chunk);
+    if (state->queue.sums)
+        return TYPED(middle_about)(state, &chunks, odd, 0);
+    double n = chunks.count + (double)state->odd;
+    struct stats_sums sums = TYPED(middle_about)(state, &chunks, odd, state->anchor);
+    if (__builtin_expect(!(5 * sums.sum * sums.sum <= n * sums.squares), 0)) {
+        double first = chunks.count > 0 ? chunks.hi + chunks.lo : (double)odd[0];
+        sums = TYPED(middle_about)(state, &chunks, odd, first);
+        state->anchor = first + sums.sum / n;
+        sums = TYPED(middle_about)(state, &chunks, odd, state->anchor);
+    }
+    return sums;
+}
+
+/* The state of a chunk whose sums about the tile's anchor are known. They are believed when a fair
+ * part of them is the chunk's own, else made again about the mean; a second time for equal samples,
+ * whose mean is then exact. */
+ALWAYS_INLINE struct chunk_state TYPED(chunk_of)(const struct stats_tiles *state,
+                                                 const SAMPLE *samples, struct stats_sums sums)
+{
+    if (state->queue.sums)
+        return (struct chunk_state){.count = STATS_TILE, .lo = sums.sum};
+    double lo = sums.sum * (1.0 / STATS_TILE), m2 = sums.squares - sums.sum * lo;
+    for (int pass = 0; __builtin_expect(!(m2 >= 1e-2 * sums.squares), 0) && pass < 2; pass++) {
+        sums.anchor += lo;
+        TYPED(sums)(samples, STATS_TILE, &sums);
+        lo = sums.sum * (1.0 / STATS_TILE);
+        m2 = sums.squares - sums.sum * lo;
+    }
+    return (struct chunk_state){STATS_TILE, sums.anchor, lo, m2 < 0 ? 0 : m2};
+}
+
+static size_t TYPED(tiles)(struct stats_tiles *kept, const void *from, size_t tiles, bool in_order,
+                           double *ret_means, double *ret_vars)
+{
+    struct stats_tiles state = *kept;
+    const SAMPLE *new = from, *old = new - state.window;
+    double unused[STATS_TILE];
+    double n = (double)state.window;
+    double per_mean = state.queue.sums ? 1 : 1 / n, per_var = 1 / (n - state.ddof);
+    size_t done = 0;
+    for (; done < tiles; done++) {
+        struct stats_sums middle = TYPED(middle)(&state, old + STATS_TILE);
+        double *vars = ret_vars != NULL ? ret_vars + done * STATS_TILE : unused;
+        struct stats_sums sums = TYPED(tile)(old, new, middle, per_mean, per_var, in_order,
+                                             ret_means + done * STATS_TILE, vars);
+        double all = sums.squares + middle.squares;
+        if (__builtin_expect(!(all - all == 0), 0))
+            break;
+        chunk_queue_push(&state.queue, TYPED(chunk_of)(&state, new, sums));
+        state.chunk++;
+        old += STATS_TILE;
+        new += STATS_TILE;
+    }
+    *kept = state;
+    return done;
 }
 
 static void TYPED(widen)(const void *from, size_t count, double *ret_values)

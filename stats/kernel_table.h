@@ -21,7 +21,7 @@
 
 #define MOMENT_KERNELS(type, sample)                                                               \
     {                                                                                              \
-        .sums = sums_##type, .tile = tile_##type, .short_windows = short_windows_##type,           \
+        .sums = sums_##type, .tiles = tiles_##type, .short_windows = short_windows_##type,         \
         .short_sums = short_sums_##type, .widen = widen_##type, .suffixes = suffixes_##type,       \
         .prefixes = prefixes_##type, .sample_bytes = sizeof(sample)                                \
     }

@@ -18,8 +18,7 @@ struct stats_moments {
     uint64_t bad_end;             /* one more than the last sample that is not finite; 0 = none */
     uint64_t window_begin;        /* of the newest window, while `special` is kept */
     struct stats_special special; /* of the newest window, while it may hold any */
-    double anchor;
-    struct chunk_queue queue;
+    struct stats_tiles tiles;
 };
 
 /* The samples of one call. */

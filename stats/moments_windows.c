@@ -225,8 +225,8 @@ void moments_any_windows(struct stats_moments *moments, const struct moments_inp
     uint64_t chunk = last <= origin ? 0 : (last - origin + STATS_TILE - 1) / STATS_TILE;
     uint64_t top = origin + chunk * STATS_TILE;
     struct chunk_state middle = {0};
-    if (moments->queue.slots != NULL && top < tile)
-        middle = chunk_queue_from(&moments->queue, chunk);
+    if (moments->tiles.queue.slots != NULL && top < tile)
+        middle = chunk_queue_from(&moments->tiles.queue, chunk);
     bool apart = middle.count == 0;
     if (!apart)
         windows_with_middle(moments, input, begins, tile, from, count, &middle, top, &results);

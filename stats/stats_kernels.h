@@ -6,6 +6,8 @@
 #ifndef INGEST_STATS_KERNELS_H
 #define INGEST_STATS_KERNELS_H
 
+#include "chunk_queue.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,7 +16,7 @@
 #define STATS_TILE 64
 
 /* Longest window of the kernel for short ones. */
-#define STATS_SHORT_WINDOW_MAX 127
+#define STATS_SHORT_WINDOW_MAX 79
 
 /* Samples that the short kernel looks at together: results and the rest of the first window. */
 #define STATS_SHORT_SAMPLES_MAX 640
@@ -26,18 +28,27 @@ struct stats_sums {
     double squares;
 };
 
+/* Full windows of more than STATS_SHORT_WINDOW_MAX samples, tile by tile. */
+struct stats_tiles {
+    size_t window; /* samples */
+    size_t odd;    /* of the middle, before its first whole chunk */
+    unsigned ddof;
+    uint64_t chunk; /* the first whole chunk of the next tile's middle */
+    double anchor;  /* NaN: none yet */
+    struct chunk_queue queue;
+};
+
 /* Loops over samples of one type. */
 struct stats_moment_kernels {
     /* Sums about ret_sums->anchor. Not finite when a sample is not, or by overflow. */
     void (*sums)(const void *samples, size_t count, struct stats_sums *sums);
 
-    /* Mean and variance of STATS_TILE windows of one length: window i is old[i + 1 ...] up to
-     * old[63], the middle, whose sums are given, and new[0 ... i]. per_mean is 1 / length, per_var
-     * 1 / (length - ddof). Not `in_order`: the results are a permutation, which saves time. Returns
-     * the sums of the new samples. */
-    struct stats_sums (*tile)(const void *old, const void *new, const struct stats_sums *middle,
-                              double per_mean, double per_var, bool in_order, double *ret_means,
-                              double *ret_vars);
+    /* Mean and variance (or sums) of full windows that hold finite samples only, `tiles` times
+     * STATS_TILE of them; the first ends with samples[0]. Not `in_order`: the results of a tile are
+     * a permutation, which saves time. Returns how many tiles were done: less when one is not
+     * finite. */
+    size_t (*tiles)(struct stats_tiles *state, const void *samples, size_t tiles, bool in_order,
+                    double *ret_means, double *ret_vars);
 
     /* Mean and variance of `count` windows samples[i] ... samples[i + length - 1]; `length` is at
      * most STATS_SHORT_WINDOW_MAX, count + length - 1 at most STATS_SHORT_SAMPLES_MAX. `finite`:

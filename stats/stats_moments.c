@@ -6,14 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-/* A chunk's squares about the tile's anchor are believed as long as this much of them is its own.
- */
-#define CHUNK_OWN_PART 1e-2
-
-/* The anchor is kept while its distance from the middle's mean is at most half a standard
- * deviation: then tiles need not wait for the merging of chunks. */
-#define ANCHOR_NEAR 4
-
 static bool has_chunks(const struct stats_moments_rule *rule)
 {
     return rule->window == 0 || rule->window > STATS_SHORT_WINDOW_MAX;
@@ -48,10 +40,15 @@ struct stats_moments *stats_moments_init(void *memory, const struct stats_moment
         .kernels_f8 = &kernels->f8,
         .window = rule->window,
         .origin = has_chunks(rule) ? rule->window % STATS_TILE : 0,
-        .queue = {.sums = rule->sums,
-                  .mask = slots - 1,
-                  .slots = slots > 0 ? (struct chunk_state *)(moments + 1) : NULL},
+        .tiles = {.window = rule->window,
+                  .ddof = rule->rules.ddof,
+                  .queue = {.sums = rule->sums,
+                            .mask = slots - 1,
+                            .slots = slots > 0 ? (struct chunk_state *)(moments + 1) : NULL}},
     };
+    /* From the end of the oldest tile to the first chunk. */
+    if (rule->window > STATS_SHORT_WINDOW_MAX)
+        moments->tiles.odd = (rule->window - STATS_TILE) % STATS_TILE;
     stats_moments_clear(moments);
     return moments;
 }
@@ -60,74 +57,8 @@ void stats_moments_clear(struct stats_moments *moments)
 {
     moments->position = moments->bad_end = moments->window_begin = 0;
     moments->special = (struct stats_special){0};
-    moments->anchor = (double)NAN;
-    chunk_queue_clear(&moments->queue, 0);
-}
-
-/* The chunk of a tile whose sums about its anchor are known. */
-static void push_tile(struct stats_moments *moments, const void *samples,
-                      const struct stats_sums *sums)
-{
-    struct chunk_state state = {.count = STATS_TILE, .hi = sums->anchor};
-    state.lo = sums->sum * (1.0 / STATS_TILE);
-    state.m2 = sums->squares - sums->sum * state.lo;
-    if (moments->rule.sums) {
-        state.hi = 0;
-        state.lo = sums->sum;
-    } else if (!(state.m2 >= CHUNK_OWN_PART * sums->squares)) {
-        state = moments_chunk(moments, samples, STATS_TILE);
-    }
-    chunk_queue_push(&moments->queue, state);
-}
-
-/* The sums of the middle of a tile of full windows about the anchor: whole chunks, and the samples
- * before them. */
-static struct stats_sums middle_sums(struct stats_moments *moments, const char *old, uint64_t tile)
-{
-    uint64_t from = tile - moments->window + STATS_TILE;
-    uint64_t chunk = (from - moments->origin + STATS_TILE - 1) / STATS_TILE;
-    size_t odd = (size_t)(moments->origin + chunk * STATS_TILE - from);
-    struct chunk_state middle = chunk_queue_from(&moments->queue, chunk);
-    struct stats_sums sums = {.anchor = 0}, rest;
-    if (moments->rule.sums) {
-        sums.sum = middle.lo;
-    } else {
-        double rho = (middle.hi - moments->anchor) + middle.lo;
-        if (!(ANCHOR_NEAR * middle.count * rho * rho <= middle.m2)) {
-            moments->anchor = middle.hi + middle.lo;
-            rho = (middle.hi - moments->anchor) + middle.lo;
-        }
-        sums.anchor = moments->anchor;
-        sums.sum = middle.count * rho;
-        sums.squares = middle.m2 + sums.sum * rho;
-    }
-    if (odd > 0) {
-        rest.anchor = sums.anchor;
-        moments->kernels->sums(old + STATS_TILE * moments->kernels->sample_bytes, odd, &rest);
-        sums.sum += rest.sum;
-        sums.squares += rest.squares;
-    }
-    return sums;
-}
-
-/* A tile of full windows that hold finite samples only. False, and nothing is done, when they do
- * not; else the sums of the new samples. */
-static bool full_tile(struct stats_moments *moments, const char *old, const char *new,
-                      uint64_t tile, bool whole, double *ret_means, double *ret_vars)
-{
-    const struct stats_moment_kernels *kernels = moments->kernels;
-    double n = (double)moments->window;
-    double per_mean = moments->rule.sums ? 1 : 1 / n, per_var = 1 / (n - moments->rule.rules.ddof);
-    struct stats_sums middle = middle_sums(moments, old, tile);
-    if (!isfinite(middle.squares))
-        return false;
-    struct stats_sums sums =
-        kernels->tile(old, new, &middle, per_mean, per_var, true, ret_means, ret_vars);
-    if (!isfinite(sums.squares))
-        return false;
-    if (whole)
-        push_tile(moments, new, &sums);
-    return true;
+    moments->tiles.anchor = (double)NAN;
+    chunk_queue_clear(&moments->tiles.queue, 0);
 }
 
 /* Where results go, and whether any of them is touched by what is not finite. */
@@ -166,44 +97,31 @@ static void slide_any(struct stats_moments *moments, const struct moments_input 
     struct moments_results results = {output->means, output->vars, any ? special : NULL};
     moments_any_windows(moments, input, tile, from, to, &results);
     if (to - tile == STATS_TILE)
-        chunk_queue_push(&moments->queue,
+        chunk_queue_push(&moments->tiles.queue,
                          moments_chunk(moments, moments_sample(moments, input, tile), STATS_TILE));
     advance(output, (size_t)(to - from), results.special);
 }
 
-/* Results of a tile of full windows, of which samples [moments->position, to) are new. */
-static void slide_full(struct stats_moments *moments, const struct moments_input *input,
-                       uint64_t tile, uint64_t to, struct output *output)
+/* The first whole chunk of a tile's middle. */
+static uint64_t first_chunk(const struct stats_moments *moments, uint64_t tile)
 {
-    double means[STATS_TILE], vars[STATS_TILE], padded[STATS_TILE];
-    uint64_t from = moments->position;
-    size_t bytes = moments->kernels->sample_bytes, there = (size_t)(to - tile);
-    const char *new = moments_sample(moments, input, tile);
-    bool whole = there == STATS_TILE, in_place = whole && from == tile;
-    if (moments->bad_end > tile + 1 - moments->window) {
-        slide_any(moments, input, tile, to, output);
-        return;
+    uint64_t from = tile - moments->window + STATS_TILE - moments->origin;
+    return (from + STATS_TILE - 1) / STATS_TILE;
+}
+
+/* Full windows, to the end of the tile or to `end`. */
+static void slide_full(struct stats_moments *moments, const struct moments_input *input,
+                       uint64_t tile, uint64_t end, struct output *output)
+{
+    size_t whole = (size_t)((end - tile) / STATS_TILE), done = 0;
+    if (moments->position == tile && moments->bad_end <= tile + 1 - moments->window && whole > 0) {
+        moments->tiles.chunk = first_chunk(moments, tile);
+        done = moments->kernels->tiles(&moments->tiles, moments_sample(moments, input, tile), whole,
+                                       true, output->means, output->vars);
+        advance(output, done * STATS_TILE, NULL);
     }
-    if (!whole) {
-        /* What has not come yet has no part in the results that are wanted. */
-        for (size_t i = there; i < STATS_TILE; i++)
-            memcpy((char *)padded + i * bytes, new, bytes);
-        memcpy(padded, new, there * bytes);
-    }
-    const char *old = new - moments->window *bytes;
-    bool good = full_tile(moments, old, whole ? new : (const char *)padded, tile, whole,
-                          in_place ? output->means : means,
-                          in_place && output->vars != NULL ? output->vars : vars);
-    if (!good) {
-        slide_any(moments, input, tile, to, output);
-        return;
-    }
-    size_t skip = (size_t)(from - tile), count = (size_t)(to - from);
-    if (!in_place)
-        memcpy(output->means, means + skip, count * sizeof *means);
-    if (!in_place && output->vars != NULL)
-        memcpy(output->vars, vars + skip, count * sizeof *vars);
-    advance(output, count, NULL);
+    if (done == 0)
+        slide_any(moments, input, tile, end - tile < STATS_TILE ? end : tile + STATS_TILE, output);
 }
 
 /* The first full window: all chunks are made, and what is not finite is counted. */
@@ -219,7 +137,7 @@ static void slide_first(struct stats_moments *moments, const struct moments_inpu
         struct chunk_state state =
             moments_chunk(moments, moments_sample(moments, input, at), count);
         if (count == STATS_TILE)
-            chunk_queue_push(&moments->queue, state);
+            chunk_queue_push(&moments->tiles.queue, state);
         chunk_queue_push(&all, state);
         if (state.count < (double)count)
             moments_add_special(moments, moments_sample(moments, input, at), at, count);
@@ -314,7 +232,7 @@ bool stats_moments_slide(struct stats_moments *moments, const void *samples, con
         else if (moments->position + 1 == window)
             slide_first(moments, &input, &output);
         else
-            slide_full(moments, &input, tile, to, &output);
+            slide_full(moments, &input, tile, end, &output);
         moments->position += output.done - done;
     }
     return output.any_special;

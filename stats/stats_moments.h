@@ -2,7 +2,7 @@
  * floating point samples.
  *
  * Windows are of a fixed number of samples, or of any length (spans of time). Nothing is ever
- * subtracted that was added: a window of 128 samples or more is a suffix of the oldest 64-sample
+ * subtracted that was added: a window of 80 samples or more is a suffix of the oldest 64-sample
  * tile, a middle of whole chunks, and a prefix of the newest tile, all about an anchor that is the
  * middle's mean and thus inside of every window of the tile. The middle is kept by a queue of two
  * stacks of chunk states (Tangwongsan, Hirzel, Schneider, "In-Order Sliding-Window Aggregation in
