@@ -17,6 +17,7 @@
 
 enum config_series_mode { CONFIG_MODE_RING, CONFIG_MODE_GROW, CONFIG_MODE_REFUSE };
 enum config_late { CONFIG_LATE_DROP, CONFIG_LATE_CLAMP };
+enum config_security { CONFIG_SECURITY_NONE, CONFIG_SECURITY_CURVE };
 enum config_capacity_unit {
     CONFIG_CAPACITY_DEFAULT, /* not given */
     CONFIG_CAPACITY_SAMPLES,
@@ -57,9 +58,12 @@ struct config {
     size_t pull_count;
     uint64_t max_batch_bytes;  /* 4 MiB; 4 KiB to 1 GiB */
     int64_t flush_interval_ns; /* 1 s; 10 ms to 1 h */
-    bool insecure;             /* no: tcp endpoints on loopback addresses alone */
-    int64_t max_future_ns;     /* 1 h */
-    enum log_level log_level;  /* info */
+    enum config_security security_mode;
+    char *server_key_file;    /* the daemon's secret certificate; NULL when not given */
+    char *clients_dir;        /* certificates of gateways; NULL when not given */
+    bool insecure;            /* without CURVE: no = tcp endpoints on loopback addresses alone */
+    int64_t max_future_ns;    /* 1 h */
+    enum log_level log_level; /* info */
     struct config_rule *rules;
     size_t rule_count;
 };

@@ -32,17 +32,26 @@ static int log_level_parse(const struct config_setting *setting, const char *tex
 
 const struct config_kind config_kind_log_level = {log_level_parse, NULL, NULL};
 
-/* Nothing is stored: there is one mode. */
 static int security_parse(const struct config_setting *setting, const char *text, void *base,
                           const char **ret_fault)
 {
-    static const char *const words[] = {"none", NULL};
+    static const char *const words[] = {"none", "curve", NULL};
+    int index = word_index(words, text);
+    if (index < 0)
+        return refuse(ret_fault);
+    ((struct config *)base)->security_mode =
+        index == 0 ? CONFIG_SECURITY_NONE : CONFIG_SECURITY_CURVE;
     (void)setting;
-    (void)base;
-    return word_index(words, text) < 0 ? refuse(ret_fault) : 0;
+    return 0;
 }
 
-const struct config_kind config_kind_security = {security_parse, NULL, NULL};
+static bool security_equal(const struct config_setting *setting, const void *a, const void *b)
+{
+    (void)setting;
+    return ((const struct config *)a)->security_mode == ((const struct config *)b)->security_mode;
+}
+
+const struct config_kind config_kind_security = {security_parse, security_equal, NULL};
 
 static int mode_parse(const struct config_setting *setting, const char *text, void *base,
                       const char **ret_fault)

@@ -269,18 +269,40 @@ static int take_pair(void *user, const char *section, const char *name, const ch
     return 1;
 }
 
+static int setting_line(const struct loader *loader, const char *section, const char *key)
+{
+    return loader->setting_lines[config_table_find(section, key) - config_settings];
+}
+
 /* Without authentication an endpoint that others can reach is a choice to be made in words. */
 static void check_reach(struct loader *loader, const char *key, char *const *endpoints,
                         size_t endpoint_count)
 {
-    const struct config_setting *setting = config_table_find("listen", key);
-    for (size_t i = 0; i < endpoint_count && !loader->config->insecure; i++)
+    bool is_open = loader->config->security_mode == CONFIG_SECURITY_NONE;
+    for (size_t i = 0; i < endpoint_count && is_open && !loader->config->insecure; i++)
         if (!config_endpoint_is_local(endpoints[i]))
-            mistake(loader, loader->setting_lines[setting - config_settings],
+            mistake(loader, setting_line(loader, "listen", key),
                     "[listen] %s: \"%s\" can be reached from other machines, and nothing tells who "
-                    "writes; give a loopback address or an ipc path, or insecure = yes in "
-                    "[security] for a network that you trust",
+                    "writes; give a loopback address or an ipc path, or mode = curve in "
+                    "[security], or insecure = yes there for a network that you trust",
                     key, endpoints[i]);
+}
+
+/* CURVE without its keys would be a door without a lock. */
+static void check_keys(struct loader *loader)
+{
+    const struct config *config = loader->config;
+    int line = setting_line(loader, "security", "mode");
+    if (config->security_mode != CONFIG_SECURITY_CURVE)
+        return;
+    if (config->server_key_file == NULL)
+        mistake(loader, line,
+                "[security] server_key_file: missing; mode = curve needs the daemon's own "
+                "certificate: make one with ingestd --keygen FILE");
+    if (config->clients_dir == NULL)
+        mistake(loader, line,
+                "[security] clients_dir: missing; mode = curve needs a folder with a certificate "
+                "of each gateway that may write");
 }
 
 static void check_whole(struct loader *loader)
@@ -288,20 +310,19 @@ static void check_whole(struct loader *loader)
     const struct config *config = loader->config;
     check_reach(loader, "router", config->router, config->router_count);
     check_reach(loader, "pull", config->pull, config->pull_count);
+    check_keys(loader);
     if (config->router_count + config->pull_count == 0) {
         const struct config_setting *router = config_table_find("listen", "router");
-        mistake(loader, loader->setting_lines[router - config_settings],
+        mistake(loader, setting_line(loader, "listen", "router"),
                 "[listen] router: is empty, and so is pull: nothing could be received; give %s",
                 router->expected);
     }
     for (size_t i = 0; i < config->router_count; i++)
         for (size_t j = 0; j < config->pull_count; j++)
             if (strcmp(config->router[i], config->pull[j]) == 0)
-                mistake(
-                    loader,
-                    loader->setting_lines[config_table_find("listen", "pull") - config_settings],
-                    "[listen] pull: \"%s\" is an endpoint of router too; give each its own",
-                    config->pull[j]);
+                mistake(loader, setting_line(loader, "listen", "pull"),
+                        "[listen] pull: \"%s\" is an endpoint of router too; give each its own",
+                        config->pull[j]);
 }
 
 static int load_stream(struct loader *loader)

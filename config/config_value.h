@@ -12,7 +12,7 @@ extern const struct config_kind
 extern const struct config_kind config_kind_duration;  /* int64_t, ns */
 extern const struct config_kind config_kind_endpoints; /* char ** and size_t */
 extern const struct config_kind config_kind_log_level; /* enum log_level */
-extern const struct config_kind config_kind_security;  /* nothing: there is one mode */
+extern const struct config_kind config_kind_security;  /* enum config_security */
 extern const struct config_kind config_kind_mode;      /* enum config_series_mode */
 extern const struct config_kind config_kind_capacity;  /* uint64_t and enum config_capacity_unit */
 extern const struct config_kind config_kind_yes_no;    /* bool */

@@ -226,7 +226,10 @@ static const struct bad_value bad_values[] = {
     {"flush", "interval", "-1s"},
     {"flush", "interval", "1 s"},
     {"flush", "interval", "soon"},
-    {"security", "mode", "curve"},
+    {"security", "mode", "CURVE"},
+    {"security", "mode", "plain"},
+    {"security", "server_key_file", ""},
+    {"security", "clients_dir", ""},
     {"security", "mode", ""},
     {"security", "insecure", "maybe"},
     {"clock", "max_future", ""},
@@ -301,10 +304,43 @@ static void test_endpoints_that_others_can_reach(void **state)
         load_bad(text, expected);
         snprintf(text, sizeof text, "[listen]\nrouter = %s\n[security]\ninsecure = yes\n", open[i]);
         config_free(load_good(text));
+        snprintf(text, sizeof text,
+                 "[listen]\nrouter = %s\n[security]\nmode = curve\nserver_key_file = a\n"
+                 "clients_dir = b\n",
+                 open[i]);
+        config_free(load_good(text));
     }
     config_free(
         load_good("[listen]\nrouter = tcp://127.0.0.1:1 tcp://127.9.9.9:2 tcp://localhost:3 "
                   "tcp://lo:4\npull = tcp://[::1]:5 ipc:///run/x\n"));
+}
+
+static void test_curve_wants_its_keys(void **state)
+{
+    (void)state;
+    load_bad("[security]\nmode = curve\nserver_key_file = a\n",
+             "2: [security] clients_dir: missing;");
+    load_bad("[security]\nclients_dir = a\nmode = curve\n",
+             "3: [security] server_key_file: missing;");
+    struct config *config = load_good("[security]\nmode = curve\nserver_key_file = a/b.key_secret\n"
+                                      "clients_dir = a/clients\n");
+    assert_int_equal(config->security_mode, CONFIG_SECURITY_CURVE);
+    assert_string_equal(config->server_key_file, "a/b.key_secret");
+    assert_string_equal(config->clients_dir, "a/clients");
+
+    /* The mode and the daemon's own key stay; the folder can be another one. */
+    struct reports reports = {.count = 0};
+    struct config *other =
+        load_good("[security]\nmode = none\nserver_key_file = c\nclients_dir = d\n");
+    assert_int_equal(other->security_mode, CONFIG_SECURITY_NONE);
+    assert_int_equal(config_report_fixed(config, other, reports_add, &reports), 2);
+    assert_string_equal(reports.lines[0],
+                        "[security] mode: needs a restart; the running value stays");
+    assert_string_equal(reports.lines[1],
+                        "[security] server_key_file: needs a restart; the running value stays");
+    reports_free(&reports);
+    config_free(other);
+    config_free(config);
 }
 
 static void test_no_router_is_good(void **state)
@@ -380,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_every_bad_value),
         cmocka_unit_test(test_messages_are_exact),
         cmocka_unit_test(test_endpoints_that_others_can_reach),
+        cmocka_unit_test(test_curve_wants_its_keys),
         cmocka_unit_test(test_no_router_is_good),
         cmocka_unit_test(test_rules_that_contradict_themselves),
         cmocka_unit_test(test_opening),
