@@ -22,6 +22,7 @@ struct applier {
     const struct rules *rules;
     int64_t max_future_ns;
     uint64_t batch; /* number of the batch at hand, never 0: marks the series seen in it */
+    const struct client *writer; /* of that batch */
     struct apply_item *items;
     struct store_lookup *lookups; /* one an item */
     size_t item_count;
@@ -141,6 +142,18 @@ static void apply_judge_time(struct applier *applier, struct apply_item *item, i
     }
 }
 
+/* Before all else that the block could bring about: of who may not write a series, nothing may be
+ * felt by those who may. */
+static bool apply_judge_right(const struct applier *applier, struct apply_item *item)
+{
+    if (client_may_write(applier->writer, item->wire.name, item->wire.name_bytes))
+        return true;
+    apply_item_refuse(item, WIRE_NOT_AUTHORISED,
+                      "the certificate of this gateway does not allow it to write this series; its "
+                      "metadata says which, write = \"PATTERN ...\"");
+    return false;
+}
+
 static void apply_note_duplicate(struct applier *applier, const struct apply_item *item)
 {
     if (applier->duplicate == NULL)
@@ -168,6 +181,8 @@ static int apply_judge(struct applier *applier, struct apply_item *item, struct 
         if (*mark == applier->batch)
             apply_note_duplicate(applier, item);
         *mark = applier->batch;
+        if (!apply_judge_right(applier, item))
+            return 0;
         if (!series_takes_session(series, session))
             applier->is_crowded = true;
     } else {
@@ -176,6 +191,8 @@ static int apply_judge(struct applier *applier, struct apply_item *item, struct 
             apply_item_refuse(item, WIRE_BAD_NAME, fault);
             return 0;
         }
+        if (!apply_judge_right(applier, item))
+            return 0;
         int result = name_set_add(&applier->new_names, item->wire.name, item->wire.name_bytes);
         if (result < 0)
             return result;
@@ -197,8 +214,9 @@ static int apply_judge_all(struct applier *applier, uint64_t session, int64_t no
     return result;
 }
 
-static int apply_begin(struct applier *applier, size_t block_count)
+static int apply_begin(struct applier *applier, const struct client *writer, size_t block_count)
 {
+    applier->writer = writer;
     if (block_count > applier->item_capacity) {
         size_t capacity = applier->item_capacity == 0 ? ITEMS_FIRST : applier->item_capacity;
         while (capacity < block_count)
@@ -333,12 +351,12 @@ static int apply_finish(struct applier *applier, uint64_t session, uint64_t sequ
     return 0;
 }
 
-int applier_batch(struct applier *applier, struct wire_batch *batch, int64_t now_ns,
-                  struct verdict *verdict)
+int applier_batch(struct applier *applier, const struct client *writer, struct wire_batch *batch,
+                  int64_t now_ns, struct verdict *verdict)
 {
     const struct wire_batch again = *batch;
     verdict_begin(verdict);
-    int result = apply_begin(applier, batch->block_count);
+    int result = apply_begin(applier, writer, batch->block_count);
     for (unsigned i = 0; result == 0 && i < batch->block_count; i++) {
         struct apply_item *item = &applier->items[i];
         apply_add(applier, wire_batch_next(batch, &item->wire, &item->reason));
@@ -356,10 +374,11 @@ int applier_batch(struct applier *applier, struct wire_batch *batch, int64_t now
     return apply_finish(applier, batch->session, batch->sequence, now_ns, verdict);
 }
 
-int applier_lines(struct applier *applier, const struct line_protocol *lines, size_t block_count,
-                  int64_t now_ns, struct verdict *verdict)
+int applier_lines(struct applier *applier, const struct client *writer,
+                  const struct line_protocol *lines, size_t block_count, int64_t now_ns,
+                  struct verdict *verdict)
 {
-    int result = apply_begin(applier, block_count);
+    int result = apply_begin(applier, writer, block_count);
     for (size_t i = 0; result == 0 && i < block_count; i++) {
         line_protocol_block(lines, i, &applier->items[i].wire);
         apply_add(applier, WIRE_OK);

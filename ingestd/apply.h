@@ -8,6 +8,7 @@
 #define INGEST_APPLY_H
 
 #include "batch.h"
+#include "clients.h"
 #include "line_protocol.h"
 #include "rules.h"
 #include "store.h"
@@ -26,16 +27,18 @@ void applier_set_pause(struct applier *applier, void (*pause)(void *context), vo
  * their new one, so that the old rules may be freed afterwards. */
 void applier_set_rules(struct applier *applier, const struct rules *rules, int64_t max_future_ns);
 
-/* Applies a batch that wire_batch_open() took. 0, and then *verdict says what became of it; -EIO
- * when the store cannot be written any more: the daemon must end, and verdict->text says why;
- * -EBUSY when a series has noted sixteen other sessions since the last flush, and one of them must
- * become durable to make room: nothing was done, and the batch may be given again. */
-int applier_batch(struct applier *applier, struct wire_batch *batch, int64_t now_ns,
-                  struct verdict *verdict);
+/* Applies a batch of this writer that wire_batch_open() took; a block whose name it may not write
+ * is refused. 0, and then *verdict says what became of it; -EIO when the store cannot be written
+ * any more: the daemon must end, and verdict->text says why; -EBUSY when a series has noted sixteen
+ * other sessions since the last flush, and one of them must become durable to make room: nothing
+ * was done, and the batch may be given again. */
+int applier_batch(struct applier *applier, const struct client *writer, struct wire_batch *batch,
+                  int64_t now_ns, struct verdict *verdict);
 
 /* The same for the first block_count blocks of a frame of line protocol. Blocks are added to what
  * *verdict already holds. */
-int applier_lines(struct applier *applier, const struct line_protocol *lines, size_t block_count,
-                  int64_t now_ns, struct verdict *verdict);
+int applier_lines(struct applier *applier, const struct client *writer,
+                  const struct line_protocol *lines, size_t block_count, int64_t now_ns,
+                  struct verdict *verdict);
 
 #endif

@@ -174,9 +174,12 @@ static int daemon_open_network(struct daemon *daemon)
         log_error("cannot start a thread: %s", strerror(-result));
         return EX_TEMPFAIL;
     }
+    int exit_code = access_open(daemon);
+    if (exit_code != 0)
+        return exit_code;
     daemon->signal_watch = network_watch(daemon->network, daemon->signal_fd);
     daemon->flusher_watch = network_watch(daemon->network, flusher_fd(daemon->flusher));
-    int exit_code = daemon_bind_all(daemon, NETWORK_ROUTER, config->router, config->router_count);
+    exit_code = daemon_bind_all(daemon, NETWORK_ROUTER, config->router, config->router_count);
     if (exit_code == 0)
         exit_code = daemon_bind_all(daemon, NETWORK_PULL, config->pull, config->pull_count);
     return exit_code;
@@ -246,6 +249,7 @@ void daemon_close(struct daemon *daemon)
     rules_free(daemon->rules);
     line_protocol_free(daemon->lines);
     session_table_free(daemon->sessions);
+    access_close(daemon);
     status_file_close(daemon->status);
     notify_close(&daemon->notify);
     if (daemon->signal_fd >= 0)

@@ -5,6 +5,7 @@
 #ifndef INGEST_DAEMON_H
 #define INGEST_DAEMON_H
 
+#include "access.h"
 #include "apply.h"
 #include "config.h"
 #include "flusher.h"
@@ -64,13 +65,15 @@ struct daemon {
     struct flusher *flusher;
     struct notify notify;
     struct refusals refusals;
+    struct access access;
     struct tick_state tick;
     struct reply_state replies;
     struct heartbeat_state heartbeat;
     int signal_fd;
     size_t signal_watch;
     size_t flusher_watch;
-    int64_t now_ns; /* monotonic, taken once a round */
+    const struct client *writer; /* of the frame at hand; NULL: it may not write any more */
+    int64_t now_ns;              /* monotonic, taken once a round */
     bool is_stopping;
     int exit_code; /* not 0: the daemon must end with it */
 };

@@ -1,5 +1,7 @@
+#include "access.h"
 #include "admin.h"
 #include "daemon.h"
+#include "keygen.h"
 #include "log.h"
 #include "settings.h"
 
@@ -22,8 +24,11 @@ static int main_version(void)
     return main_print(text);
 }
 
-static int main_check_config(const struct options *options)
+static int main_check_config(const struct options *options, const struct config *config)
 {
+    int exit_code = access_check(config);
+    if (exit_code != 0)
+        return exit_code;
     const char *path = settings_path(options);
     if (options->config_path == NULL && access(path, F_OK) != 0)
         printf("%s: not there, the defaults hold: ", path);
@@ -55,6 +60,8 @@ int main(int argc, char **argv)
         return main_print(options_help());
     if (options.action == OPTIONS_VERSION)
         return main_version();
+    if (options.action == OPTIONS_KEYGEN)
+        return keygen(options.subject);
 
     struct config *config;
     int exit_code = settings_load(&options, &config);
@@ -63,7 +70,7 @@ int main(int argc, char **argv)
     log_set_level(config->log_level);
     switch (options.action) {
     case OPTIONS_CHECK_CONFIG:
-        exit_code = main_check_config(&options);
+        exit_code = main_check_config(&options, config);
         break;
     case OPTIONS_DELETE:
         exit_code = admin_delete(config, options.subject);

@@ -1,13 +1,13 @@
-#include "network.h"
+#include "network_internal.h"
+
+#include "clock_ns.h"
+#include "socket_path.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-#include <zmq.h>
 
 /* Messages that wait in the process for each connection. More would only move a sender's backlog
  * into our memory, less would let the receiving thread run dry between two of libzmq's batches. */
@@ -23,25 +23,10 @@
 #define KEEPALIVE_IDLE_S        60
 #define KEEPALIVE_INTERVAL_S    15
 #define KEEPALIVE_COUNT         4
+/* How long the last answer of a connection that is cut has to get out. */
+#define LAST_ANSWER_NS (50 * NS_PER_MS)
 
-struct network_socket {
-    void *handle;
-    enum network_kind kind;
-    char endpoint[256];
-};
-
-struct network {
-    void *context;
-    uint64_t frame_bytes_max;
-    struct network_socket *sockets;
-    size_t socket_count;
-    zmq_pollitem_t *items; /* the watched descriptors, then the sockets */
-    size_t watch_count;
-    zmq_msg_t message; /* of the frame that was given out last */
-};
-
-/* errno of ZeroMQ's own kind becomes the nearest one that the system knows. */
-static int network_errno(void)
+int network_errno(void)
 {
     int code = zmq_errno();
     switch (code) {
@@ -77,16 +62,6 @@ int network_open(uint64_t frame_bytes_max, struct network **ret_network, struct 
     return 0;
 }
 
-/* The path of an ipc endpoint that is a file; NULL for other endpoints and for abstract names. */
-static const char *network_socket_file(const char *endpoint)
-{
-    static const char scheme[] = "ipc://";
-    if (strncmp(endpoint, scheme, sizeof scheme - 1) != 0)
-        return NULL;
-    const char *path = endpoint + sizeof scheme - 1;
-    return path[0] == '/' ? path : NULL;
-}
-
 void network_close(struct network *network, int linger_ms)
 {
     if (network == NULL)
@@ -94,20 +69,25 @@ void network_close(struct network *network, int linger_ms)
     zmq_msg_close(&network->message);
     for (size_t i = 0; i < network->socket_count; i++) {
         /* ZeroMQ leaves it behind. While we listen there it is ours. */
-        const char *path = network_socket_file(network->sockets[i].endpoint);
+        const char *path = socket_path(network->sockets[i].endpoint);
         if (path != NULL)
             unlink(path);
         zmq_setsockopt(network->sockets[i].handle, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+        network_guard_close(&network->sockets[i]);
         zmq_close(network->sockets[i].handle);
     }
+    if (network->door != NULL)
+        zmq_close(network->door);
     while (zmq_ctx_term(network->context) != 0 && zmq_errno() == EINTR)
         ;
+    peer_addresses_free(&network->addresses);
     free(network->sockets);
     free(network->items);
+    explicit_bzero(network, sizeof *network);
     free(network);
 }
 
-static int network_set_int(void *handle, int option, int value)
+int network_set_int(void *handle, int option, int value)
 {
     return zmq_setsockopt(handle, option, &value, sizeof value) == 0 ? 0 : network_errno();
 }
@@ -139,27 +119,13 @@ static int network_set_options(const struct network *network, void *handle, enum
     }
     if (zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &frame_bytes_max, sizeof frame_bytes_max) != 0)
         return network_errno();
+    if (network->door != NULL) {
+        int result = network_guard_set_options(network, handle);
+        if (result < 0)
+            return result;
+    }
     /* Without it, what is sent to a peer that is gone or does not read vanishes without a word. */
     return kind == NETWORK_ROUTER ? network_set_int(handle, ZMQ_ROUTER_MANDATORY, 1) : 0;
-}
-
-/* Binding an ipc path unlinks what is there, even the socket of a living process: so ask whether
- * one answers. */
-static bool network_path_is_taken(const char *endpoint)
-{
-    const char *path = network_socket_file(endpoint);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (path == NULL || strlen(path) >= sizeof address.sun_path)
-        return false;
-    memcpy(address.sun_path, path, strlen(path));
-
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return false;
-    int result = connect(fd, (const struct sockaddr *)&address, sizeof address);
-    bool taken = result == 0 || errno == EAGAIN;
-    close(fd);
-    return taken;
 }
 
 static const char *network_bind_remedy(int code)
@@ -193,7 +159,7 @@ int network_bind(struct network *network, enum network_kind kind, const char *en
         return error_set_errno(error, -ENOMEM, "%s", endpoint);
     network->sockets = sockets;
     zmq_pollitem_t *items =
-        realloc(network->items, (NETWORK_WATCHES_MAX + count + 1) * sizeof *items);
+        realloc(network->items, (NETWORK_WATCHES_MAX + 2 * (count + 1) + 1) * sizeof *items);
     if (items == NULL)
         return error_set_errno(error, -ENOMEM, "%s", endpoint);
     network->items = items;
@@ -204,11 +170,14 @@ int network_bind(struct network *network, enum network_kind kind, const char *en
     struct network_socket *made = &sockets[count];
     *made = (struct network_socket){.handle = handle, .kind = kind};
     int result = network_set_options(network, handle, kind, endpoint);
-    if (result == 0 && network_path_is_taken(endpoint))
+    if (result == 0 && socket_path_is_taken(endpoint))
         result = -EADDRINUSE;
+    if (result == 0 && network->door != NULL)
+        result = network_guard_open(network, made, count);
     if (result == 0 && zmq_bind(handle, endpoint) != 0)
         result = network_errno();
     if (result < 0) {
+        network_guard_close(made);
         zmq_close(handle);
         return error_set(error, result, "cannot listen on %s: %s (%s)", endpoint,
                          zmq_strerror(-result), network_bind_remedy(result));
@@ -245,18 +214,25 @@ size_t network_watch(struct network *network, int fd)
 int network_wait(struct network *network, int timeout_ms)
 {
     zmq_pollitem_t *items = network->items;
+    size_t count = network->watch_count;
     for (size_t i = 0; i < network->socket_count; i++)
-        items[network->watch_count + i] =
+        items[count++] =
             (zmq_pollitem_t){.socket = network->sockets[i].handle, .events = ZMQ_POLLIN};
-    int ready = zmq_poll(items, (int)(network->watch_count + network->socket_count), timeout_ms);
-    if (ready >= 0)
-        return 0;
-    int result = network_errno();
-    if (result != -EINTR)
-        return result;
-    for (size_t i = 0; i < network->watch_count; i++)
-        items[i].revents = 0;
-    return 0;
+    if (network->door != NULL) {
+        items[count++] = (zmq_pollitem_t){.socket = network->door, .events = ZMQ_POLLIN};
+        for (size_t i = 0; i < network->socket_count; i++)
+            items[count++] =
+                (zmq_pollitem_t){.socket = network->sockets[i].monitor, .events = ZMQ_POLLIN};
+    }
+    int result = zmq_poll(items, (int)count, timeout_ms) < 0 ? network_errno() : 0;
+    if (result == -EINTR) {
+        for (size_t i = 0; i < network->watch_count; i++)
+            items[i].revents = 0;
+        result = 0;
+    }
+    if (result == 0 && network->door != NULL)
+        network_guard_serve(network);
+    return result;
 }
 
 bool network_watch_is_ready(const struct network *network, size_t watch)
@@ -326,7 +302,14 @@ int network_receive(struct network *network, size_t socket, struct network_frame
     }
     ret_frame->bytes = zmq_msg_data(&network->message);
     ret_frame->byte_count = ret_frame->junk ? 0 : zmq_msg_size(&network->message);
+    ret_frame->key = network->door != NULL ? zmq_msg_gets(&network->message, "User-Id") : NULL;
     return 0;
+}
+
+void network_frame_cut(struct network *network)
+{
+    peer_addresses_doom(&network->addresses, zmq_msg_get(&network->message, ZMQ_SRCFD),
+                        clock_monotonic_ns() + LAST_ANSWER_NS);
 }
 
 const char *network_frame_peer(struct network *network, const struct network_frame *frame)

@@ -8,6 +8,7 @@ enum {
     OPTION_CONFIG = 256,
     OPTION_STORE,
     OPTION_CHECK,
+    OPTION_KEYGEN,
     OPTION_DELETE,
     OPTION_RENAME,
     OPTION_VERSION,
@@ -18,6 +19,7 @@ static const struct option option_table[] = {
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"store", required_argument, NULL, OPTION_STORE},
     {"check-config", no_argument, NULL, OPTION_CHECK},
+    {"keygen", required_argument, NULL, OPTION_KEYGEN},
     {"delete", required_argument, NULL, OPTION_DELETE},
     {"rename", required_argument, NULL, OPTION_RENAME},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -33,6 +35,7 @@ const char *options_help(void)
            "  --config FILE    configuration (default /etc/ingestd/ingestd.ini, if there is one)\n"
            "  --store DIR      the store's folder, instead of the configured one\n"
            "  --check-config   check the configuration and exit: 0 good, 78 not\n"
+           "  --keygen FILE    make a key: FILE may be given away, FILE_secret may not\n"
            "  --delete GLOB    delete every series that matches, while no daemon runs\n"
            "  --rename A B     rename series A to B, while no daemon runs\n"
            "  --version        print versions and exit\n"
@@ -46,8 +49,9 @@ static int options_set_action(struct options *options, enum options_action actio
                               struct error_text *error)
 {
     if (options->action != OPTIONS_RUN && options->action != action)
-        return error_set(error, -EINVAL,
-                         "only one of --check-config, --delete and --rename can be done at a time");
+        return error_set(
+            error, -EINVAL,
+            "only one of --check-config, --keygen, --delete and --rename can be done at a time");
     options->action = action;
     return 0;
 }
@@ -83,6 +87,10 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
         case OPTION_CHECK:
             result = options_set_action(&options, OPTIONS_CHECK_CONFIG, error);
             break;
+        case OPTION_KEYGEN:
+            options.subject = optarg;
+            result = options_set_action(&options, OPTIONS_KEYGEN, error);
+            break;
         case OPTION_DELETE:
             options.subject = optarg;
             result = options_set_action(&options, OPTIONS_DELETE, error);
@@ -109,6 +117,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
         return result;
     if (optind < argc)
         return error_set(error, -EINVAL, "'%s' is not expected here", argv[optind]);
+    if (options.action == OPTIONS_KEYGEN && options.subject[0] == '\0')
+        return error_set(error, -EINVAL, "--keygen needs the name of a file");
     if (options.store_path != NULL && options.store_path[0] == '\0')
         return error_set(error, -EINVAL, "--store needs the path of a folder");
     *ret_options = options;

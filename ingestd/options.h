@@ -7,6 +7,7 @@
 enum options_action {
     OPTIONS_RUN,
     OPTIONS_CHECK_CONFIG,
+    OPTIONS_KEYGEN, /* writes `subject` and its secret twin */
     OPTIONS_DELETE, /* of the series that match `subject`, a glob */
     OPTIONS_RENAME, /* of `subject` to `new_name` */
     OPTIONS_VERSION,

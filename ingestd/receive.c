@@ -1,5 +1,6 @@
 /* receive.c - one frame: what it is, whether its turn has come, what becomes of it, and how that is
  * answered. */
+#include "access.h"
 #include "clock_ns.h"
 #include "daemon.h"
 #include "log.h"
@@ -41,8 +42,9 @@ static void receive_log_refusal(struct daemon *daemon, const struct network_fram
         !refusals_allow(&daemon->refusals, verdict->code, daemon->now_ns, &suppressed))
         return;
     refusals_log(verdict, session != NULL ? session->name : "",
-                 network_frame_peer(daemon->network, frame), session != NULL ? session->id : 0,
-                 sequence, suppressed);
+                 network_frame_peer(daemon->network, frame),
+                 daemon->writer != NULL ? daemon->writer->name : NULL,
+                 session != NULL ? session->id : 0, sequence, suppressed);
 }
 
 /* Answers a batch now or, with WAIT, when what it stored is durable. What asks for a resend is
@@ -104,7 +106,8 @@ static void receive_lines(struct daemon *daemon, const struct network_frame *fra
                        lines.first_bad_line, lines.first_reason, lines.lines_bad);
         verdict.refused_blocks = (uint32_t)lines.lines_bad;
     }
-    result = applier_lines(daemon->applier, daemon->lines, lines.block_count, now_ns, &verdict);
+    result = applier_lines(daemon->applier, daemon->writer, daemon->lines, lines.block_count,
+                           now_ns, &verdict);
     if (result < 0) {
         receive_failed_store(daemon, &verdict);
         return;
@@ -198,7 +201,7 @@ static void receive_refuse_wait(const struct wire_batch *batch, struct verdict *
 static int receive_apply(struct daemon *daemon, struct wire_batch *batch, int64_t now_ns,
                          struct verdict *verdict)
 {
-    int result = applier_batch(daemon->applier, batch, now_ns, verdict);
+    int result = applier_batch(daemon->applier, daemon->writer, batch, now_ns, verdict);
     if (result != -EBUSY)
         return result;
     result = tick_now(daemon);
@@ -206,7 +209,7 @@ static int receive_apply(struct daemon *daemon, struct wire_batch *batch, int64_
         verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count, "the disk failed");
         return result;
     }
-    result = applier_batch(daemon->applier, batch, now_ns, verdict);
+    result = applier_batch(daemon->applier, daemon->writer, batch, now_ns, verdict);
     if (result != -EBUSY)
         return result;
     verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count,
@@ -252,15 +255,18 @@ static void receive_in_turn(struct daemon *daemon, const struct network_frame *f
         receive_answer(daemon, frame, session, batch->sequence, wait, verdict);
 }
 
-static struct session *receive_session(struct daemon *daemon, const struct network_frame *frame,
-                                       uint64_t id)
+/* The session, moved to the frame's connection. -ENOMEM; -EACCES: it is another gateway's. */
+static int receive_session(struct daemon *daemon, const struct network_frame *frame, uint64_t id,
+                           struct session **ret_session)
 {
     struct session *session = session_table_find(daemon->sessions, id);
     if (session == NULL) {
         session = session_table_add(daemon->sessions, id);
         if (session == NULL)
-            return NULL;
+            return -ENOMEM;
     }
+    if (!access_takes_session(daemon, session, daemon->writer))
+        return -EACCES;
     session_table_touch(daemon->sessions, session, daemon->now_ns);
     if (frame->kind == NETWORK_ROUTER) {
         session->route.socket = frame->route.socket;
@@ -268,7 +274,8 @@ static struct session *receive_session(struct daemon *daemon, const struct netwo
         session->route.id_bytes = frame->route.id_bytes;
         memcpy(session->route.id, frame->route.id, frame->route.id_bytes);
     }
-    return session;
+    *ret_session = session;
+    return 0;
 }
 
 /* A batch of a session, in the order of its numbers. `refusal` is set when the frame as a whole is
@@ -277,9 +284,16 @@ static void receive_in_session(struct daemon *daemon, const struct network_frame
                                struct wire_batch *batch, int64_t now_ns, struct verdict *refusal)
 {
     struct verdict verdict;
-    struct session *session = receive_session(daemon, frame, batch->session);
-    if (session == NULL) {
-        verdict_refuse_all(&verdict, WIRE_BUSY, batch->block_count, "out of memory");
+    struct session *session;
+    int result = receive_session(daemon, frame, batch->session, &session);
+    if (result < 0) {
+        /* Answered as a frame without a session: nothing of it is consumed. */
+        if (result == -EACCES)
+            verdict_refuse_all(
+                &verdict, WIRE_NOT_AUTHORISED, batch->block_count,
+                "the session belongs to another gateway's key; begin one of its own");
+        else
+            verdict_refuse_all(&verdict, WIRE_BUSY, batch->block_count, "out of memory");
         receive_alone(daemon, frame, false, &verdict);
         return;
     }
@@ -336,18 +350,35 @@ static void receive_batch(struct daemon *daemon, const struct network_frame *fra
         refusal = &verdict;
         receive_refuse_wait(&batch, refusal);
     }
-    if (refusal == NULL && applier_batch(daemon->applier, &batch, now_ns, &verdict) < 0) {
+    if (refusal == NULL &&
+        applier_batch(daemon->applier, daemon->writer, &batch, now_ns, &verdict) < 0) {
         receive_failed_store(daemon, &verdict);
         return;
     }
     receive_alone(daemon, frame, wait, &verdict);
 }
 
+/* Its key was authorised when it connected, and is not any more. */
+static void receive_cut(struct daemon *daemon, const struct network_frame *frame)
+{
+    struct verdict verdict;
+    verdict_refuse_all(&verdict, WIRE_NOT_AUTHORISED, 0, "the key %s is not authorised any more",
+                       frame->key != NULL ? frame->key : "of this gateway");
+    receive_alone(daemon, frame, false, &verdict);
+    status_add(daemon->status, STATUS_FRAMES_CUT, 1);
+    network_frame_cut(daemon->network);
+}
+
 void receive_frame(struct daemon *daemon, const struct network_frame *frame)
 {
     int64_t now_ns = clock_realtime_ns();
+    daemon->writer = access_writer(daemon, frame);
     status_add(daemon->status, STATUS_FRAMES, 1);
     status_add(daemon->status, STATUS_BYTES, (int64_t)frame->byte_count);
+    if (daemon->writer == NULL) {
+        receive_cut(daemon, frame);
+        return;
+    }
     if (frame->junk || frame->byte_count == 0) {
         struct verdict verdict;
         verdict_refuse_all(&verdict, WIRE_MALFORMED, 0, "%s",

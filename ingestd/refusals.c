@@ -21,7 +21,7 @@ bool refusals_allow(struct refusals *refusals, enum wire_code code, int64_t now_
 }
 
 void refusals_log(const struct verdict *verdict, const char *gateway, const char *peer,
-                  uint64_t session, uint64_t sequence, uint64_t suppressed)
+                  const char *certificate, uint64_t session, uint64_t sequence, uint64_t suppressed)
 {
     char reason[WIRE_REPLY_TEXT_MAX + 1];
     printable_copy(reason, sizeof reason, verdict->text, strlen(verdict->text));
@@ -30,7 +30,9 @@ void refusals_log(const struct verdict *verdict, const char *gateway, const char
     enum log_level level = verdict->code == WIRE_GAP ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
     log_message(level,
                 "refused code=%s gateway=\"%s\" peer=%s session=%016" PRIx64 " sequence=%" PRIu64
-                " series=\"%s\" reason=\"%s\" blocks=%" PRIu32 " suppressed=%" PRIu64,
+                " series=\"%s\"%s%s%s reason=\"%s\" blocks=%" PRIu32 " suppressed=%" PRIu64,
                 wire_code_name(verdict->code), gateway, peer, session, sequence, verdict->series,
-                reason, verdict->refused_blocks, suppressed);
+                certificate != NULL ? " certificate=\"" : "",
+                certificate != NULL ? certificate : "", certificate != NULL ? "\"" : "", reason,
+                verdict->refused_blocks, suppressed);
 }

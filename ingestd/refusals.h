@@ -4,7 +4,8 @@
  *   refused code=TYPE_MISMATCH gateway="pump-7" peer=10.0.0.9 session=00000000000000ff sequence=12
  *           series="plant1/temp" reason="..." blocks=1 suppressed=0
  *
- * (one line). `suppressed` counts the refusals of that code since its last line. */
+ * (one line; with CURVE certificate="pump-7" stands before `reason`). `suppressed` counts the
+ * refusals of that code since its last line. */
 #ifndef INGEST_REFUSALS_H
 #define INGEST_REFUSALS_H
 
@@ -22,8 +23,10 @@ void refusals_init(struct refusals *refusals);
 bool refusals_allow(struct refusals *refusals, enum wire_code code, int64_t now_monotonic_ns,
                     uint64_t *ret_suppressed);
 
-/* Writes the line. The gateway's name is printable; "" where it is not known. */
+/* Writes the line. The gateway's name is printable; "" where it is not known. `certificate` is the
+ * name of the sender's, NULL without CURVE: then the line has none. */
 void refusals_log(const struct verdict *verdict, const char *gateway, const char *peer,
-                  uint64_t session, uint64_t sequence, uint64_t suppressed);
+                  const char *certificate, uint64_t session, uint64_t sequence,
+                  uint64_t suppressed);
 
 #endif

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "settings.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -19,9 +20,13 @@ static int reload_swap(struct daemon *daemon, struct config *config)
     struct error_text error = {.text = ""};
     struct store_limits limits;
     struct rules *rules;
+    struct clients *clients;
+    if (access_read_again(daemon, config, &clients) < 0)
+        return -EINVAL;
     int result = rules_new(config, &rules);
     if (result < 0) {
         log_error("reload: out of memory");
+        clients_free(clients);
         return result;
     }
     result = settings_store_limits(config, daemon->started->store_path, &limits, &error);
@@ -30,8 +35,10 @@ static int reload_swap(struct daemon *daemon, struct config *config)
     if (result < 0) {
         log_error("reload: %s", error.text[0] != '\0' ? error.text : strerror(-result));
         rules_free(rules);
+        clients_free(clients);
         return result;
     }
+    access_take(daemon, clients);
     /* Series hold their old rules until this has returned. */
     applier_set_rules(daemon->applier, rules, config->max_future_ns);
     rules_free(daemon->rules);

@@ -5,6 +5,7 @@
 #ifndef INGEST_SESSION_TABLE_H
 #define INGEST_SESSION_TABLE_H
 
+#include "curve_key.h"
 #include "network.h"
 #include "wire_format.h"
 
@@ -28,7 +29,8 @@ struct session {
     bool is_due;                /* in the list of sessions with pending batches */
     bool is_unsynced;           /* in the list of sessions whose `stored` is above `durable` */
     struct network_route route; /* of its latest connection; id_bytes = 0: none */
-    char name[WIRE_PEER_NAME_MAX + 1]; /* from its HELLO, printable */
+    char name[WIRE_PEER_NAME_MAX + 1];    /* from its HELLO, printable */
+    char owner[CURVE_KEY_TEXT_BYTES + 1]; /* the key that used it first, Z85; "" = none yet */
 
     /* private */
     struct session *newer, *older; /* by when they were heard of */

@@ -123,6 +123,21 @@ static void print_refusals(struct sink *sink, const struct status_report *report
     sink_print(sink, "%s\n", any ? "" : "none");
 }
 
+/* Only of a daemon that asks for keys. */
+static void print_keys(struct sink *sink, const struct status_report *report)
+{
+    const int64_t *words = report->words;
+    if (words[STATUS_CLIENTS] == 0 && words[STATUS_HANDSHAKES_REFUSED] == 0 &&
+        words[STATUS_HANDSHAKES_FAILED] == 0)
+        return;
+    sink_print(sink,
+               KEY "%" PRId64 " certificate%s; connections: %" PRId64 " refused, %" PRId64
+                   " failed; %" PRId64 " frame%s of revoked keys cut off\n",
+               "keys", words[STATUS_CLIENTS], plural(words[STATUS_CLIENTS]),
+               words[STATUS_HANDSHAKES_REFUSED], words[STATUS_HANDSHAKES_FAILED],
+               words[STATUS_FRAMES_CUT], plural(words[STATUS_FRAMES_CUT]));
+}
+
 static void print_store(struct sink *sink, const struct status_report *report)
 {
     const int64_t *words = report->words;
@@ -157,6 +172,7 @@ static int print_people(const struct query_options *options, const struct status
     if (report->has_words && report->words[STATUS_STARTED_NS] > 0) {
         print_work(sink, report);
         print_refusals(sink, report);
+        print_keys(sink, report);
         print_store(sink, report);
     }
     if (report->lines_count == 0)

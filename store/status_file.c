@@ -68,6 +68,10 @@ static const char *const status_names[STATUS_WORDS] = {
     [STATUS_REFUSED + 11] = "refused_store_full",
     [STATUS_REFUSED + 12] = "refused_busy",
     [STATUS_REFUSED + 13] = "refused_no_room",
+    [STATUS_CLIENTS] = "clients",
+    [STATUS_HANDSHAKES_REFUSED] = "handshakes_refused",
+    [STATUS_HANDSHAKES_FAILED] = "handshakes_failed",
+    [STATUS_FRAMES_CUT] = "frames_cut",
 };
 
 const char *status_word_name(unsigned word)

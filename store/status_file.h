@@ -46,7 +46,12 @@ enum status_word {
     STATUS_NEWEST_NS, /* newest stamp in the store; INT64_MIN = none */
     /* Refusals by code of the reply: word STATUS_REFUSED + code, codes 0 to 31 (0 stays 0). */
     STATUS_REFUSED = 64,
-    STATUS_REFUSED_END = 96
+    STATUS_REFUSED_END = 96,
+    /* With CURVE. */
+    STATUS_CLIENTS = 96,       /* certificates in force, revoked ones too */
+    STATUS_HANDSHAKES_REFUSED, /* of an unknown or revoked key */
+    STATUS_HANDSHAKES_FAILED,  /* without CURVE, with a wrong key of ours, or cut short */
+    STATUS_FRAMES_CUT          /* of connections whose key was revoked meanwhile */
 };
 
 enum status_state {
