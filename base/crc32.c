@@ -11,17 +11,17 @@
 #include <stdatomic.h>
 
 #define CRC32_POLYNOMIAL UINT32_C(0xEDB88320)
-#define CRC32_SLICES     16
 
-static uint32_t tables[CRC32_SLICES][256];
+static struct crc32_tables zlib_tables;
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
-static void tables_make(void)
+void crc32_tables_make(struct crc32_tables *ret_tables, uint32_t polynomial)
 {
+    uint32_t(*tables)[256] = ret_tables->slices;
     for (uint32_t byte = 0; byte < 256; byte++) {
         uint32_t state = byte;
         for (int bit = 0; bit < 8; bit++)
-            state = (state >> 1) ^ (CRC32_POLYNOMIAL & (0u - (state & 1)));
+            state = (state >> 1) ^ (polynomial & (0u - (state & 1)));
         tables[0][byte] = state;
     }
     for (int slice = 1; slice < CRC32_SLICES; slice++)
@@ -31,26 +31,39 @@ static void tables_make(void)
         }
 }
 
-static uint32_t slices_of_word(uint32_t word, int first_slice)
+static inline uint32_t slices_of_word(const uint32_t tables[CRC32_SLICES][256], uint32_t word,
+                                      int first_slice)
 {
     return tables[first_slice][word & 0xff] ^ tables[first_slice - 1][(word >> 8) & 0xff] ^
            tables[first_slice - 2][(word >> 16) & 0xff] ^ tables[first_slice - 3][word >> 24];
 }
 
-uint32_t crc32_kernel_tables(uint32_t state, const uint8_t *bytes, size_t length)
+uint32_t crc32_by_tables(const struct crc32_tables *from, uint32_t state, const uint8_t *bytes,
+                         size_t length)
 {
-    pthread_once(&tables_once, tables_make);
+    const uint32_t(*tables)[256] = from->slices;
     while (length >= CRC32_SLICES) {
-        state = slices_of_word(le_load_u32(bytes) ^ state, 15) ^
-                slices_of_word(le_load_u32(bytes + 4), 11) ^
-                slices_of_word(le_load_u32(bytes + 8), 7) ^
-                slices_of_word(le_load_u32(bytes + 12), 3);
+        state = slices_of_word(tables, le_load_u32(bytes) ^ state, 15) ^
+                slices_of_word(tables, le_load_u32(bytes + 4), 11) ^
+                slices_of_word(tables, le_load_u32(bytes + 8), 7) ^
+                slices_of_word(tables, le_load_u32(bytes + 12), 3);
         bytes += CRC32_SLICES;
         length -= CRC32_SLICES;
     }
     while (length-- > 0)
         state = (state >> 8) ^ tables[0][(state ^ *bytes++) & 0xff];
     return state;
+}
+
+static void make_zlib_tables(void)
+{
+    crc32_tables_make(&zlib_tables, CRC32_POLYNOMIAL);
+}
+
+uint32_t crc32_kernel_tables(uint32_t state, const uint8_t *bytes, size_t length)
+{
+    pthread_once(&tables_once, make_zlib_tables);
+    return crc32_by_tables(&zlib_tables, state, bytes, length);
 }
 
 static crc32_kernel crc32_kernel_choose;

@@ -8,7 +8,16 @@
 
 typedef uint32_t crc32_kernel(uint32_t state, const uint8_t *bytes, size_t length);
 
-/* Tables, 16 bytes a step; makes the tables when it is first used. */
+/* Sixteen tables of 256 words for any reflected polynomial of 32 bits. */
+#define CRC32_SLICES 16
+struct crc32_tables {
+    uint32_t slices[CRC32_SLICES][256];
+};
+void crc32_tables_make(struct crc32_tables *ret_tables, uint32_t polynomial);
+uint32_t crc32_by_tables(const struct crc32_tables *from, uint32_t state, const uint8_t *bytes,
+                         size_t length);
+
+/* Tables of zlib's polynomial, 16 bytes a step; makes the tables when it is first used. */
 uint32_t crc32_kernel_tables(uint32_t state, const uint8_t *bytes, size_t length);
 
 /* The fastest kernel of this processor that is not tables, or NULL. */

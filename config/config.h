@@ -56,8 +56,11 @@ struct config {
     size_t router_count;
     char **pull;
     size_t pull_count;
-    uint64_t max_batch_bytes;  /* 4 MiB; 4 KiB to 1 GiB */
-    int64_t flush_interval_ns; /* 1 s; 10 ms to 1 h */
+    uint64_t max_batch_bytes;       /* 4 MiB; 4 KiB to 1 GiB */
+    int64_t flush_interval_ns;      /* 1 s; 10 ms to 1 h */
+    uint64_t direct_bytes;          /* 256 KiB; 4 KiB to 1 GiB */
+    int64_t checkpoint_interval_ns; /* 5 min; 1 s to 1 d */
+    uint64_t journal_bytes;         /* 64 MiB; 1 MiB to 4 GiB */
     enum config_security security_mode;
     char *server_key_file;    /* the daemon's secret certificate; NULL when not given */
     char *clients_dir;        /* certificates of gateways; NULL when not given */

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #define NS_PER_MS   UINT64_C(1000000)
+#define NS_PER_S    UINT64_C(1000000000)
 #define NS_PER_HOUR UINT64_C(3600000000000)
 #define NS_PER_DAY  UINT64_C(86400000000000)
 #define KIB         (UINT64_C(1) << 10)
+#define MIB         (UINT64_C(1) << 20)
 #define GIB         (UINT64_C(1) << 30)
 #define PIB         (UINT64_C(1) << 50)
 #define TEXT_BYTES  UINT64_C(255)
@@ -35,6 +37,12 @@ const struct config_setting config_settings[CONFIG_SETTING_COUNT] = {
      "a size from 4KiB to 1GiB, such as 4MiB", false},
     {"flush", "interval", &config_kind_duration, AT(flush_interval_ns), 0, 10 * NS_PER_MS,
      NS_PER_HOUR, "1s", "a duration from 10ms to 1h, such as 1s", true},
+    {"flush", "direct_bytes", &config_kind_bytes, AT(direct_bytes), 0, 4 * KIB, GIB, "256KiB",
+     "a size from 4KiB to 1GiB, such as 256KiB", true},
+    {"checkpoint", "interval", &config_kind_duration, AT(checkpoint_interval_ns), 0, NS_PER_S,
+     NS_PER_DAY, "5min", "a duration from 1s to 1d, such as 5min", true},
+    {"checkpoint", "journal_bytes", &config_kind_bytes, AT(journal_bytes), 0, MIB, 4 * GIB, "64MiB",
+     "a size from 1MiB to 4GiB, such as 64MiB", false},
     {"security", "mode", &config_kind_security, AT(security_mode), 0, 0, 0, "none", "none or curve",
      false},
     {"security", "server_key_file", &config_kind_text, AT(server_key_file), 0, 1, TEXT_BYTES, NULL,

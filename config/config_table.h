@@ -37,7 +37,7 @@ struct config_setting {
     bool reloadable;
 };
 
-#define CONFIG_SETTING_COUNT      14
+#define CONFIG_SETTING_COUNT      17
 #define CONFIG_RULE_SETTING_COUNT 9
 
 extern const struct config_setting config_settings[CONFIG_SETTING_COUNT];

@@ -53,14 +53,61 @@ static int admin_open(const struct config *config, struct store **ret_store)
     return settings_open_store(config, ret_store);
 }
 
+static int admin_note_session(uint64_t session, uint64_t stored, void *context)
+{
+    struct store_session **next = context;
+    *(*next)++ = (struct store_session){session, stored};
+    return 0;
+}
+
+static int admin_count_session(uint64_t session, uint64_t stored, void *context)
+{
+    (void)session;
+    (void)stored;
+    *(size_t *)context += 1;
+    return 0;
+}
+
+/* Leaves the store clean, with the sessions that it had. */
+static int admin_close_store(struct store *store)
+{
+    struct error_text error = {.text = ""};
+    size_t count = 0;
+    store_for_each_session(store, admin_count_session, &count);
+    struct store_session *sessions = calloc(count + 1, sizeof sessions[0]);
+    struct store_session *next = sessions;
+    int result = sessions == NULL ? -ENOMEM : 0;
+    if (result == 0) {
+        store_for_each_session(store, admin_note_session, &next);
+        result = store_finish(store, sessions, count, &error);
+    }
+    free(sessions);
+    store_close(store);
+    if (result < 0)
+        log_error("cannot close the store cleanly: %s",
+                  error.text[0] != '\0' ? error.text : strerror(-result));
+    return result < 0 ? EX_IOERR : 0;
+}
+
 static int admin_finish(struct store *store, int exit_code)
 {
-    store_close(store);
+    int close_code = admin_close_store(store);
+    if (exit_code == 0)
+        exit_code = close_code;
     if (fflush(stdout) != 0 && exit_code == 0) {
         log_error("cannot write to standard output");
         return EX_IOERR;
     }
     return exit_code;
+}
+
+static void admin_tell_deleted(const char *name, int result, void *context)
+{
+    (void)context;
+    if (result == 0)
+        printf("deleted %s\n", name);
+    else
+        log_error("%s was not deleted: %s", name, strerror(-result));
 }
 
 int admin_delete(const struct config *config, const char *glob)
@@ -85,17 +132,13 @@ int admin_delete(const struct config *config, const char *glob)
     } else {
         qsort(match.series, match.count, sizeof(struct series *), admin_by_name);
     }
-    for (size_t i = 0; i < match.count && exit_code == 0; i++) {
+    if (exit_code == 0) {
         struct error_text error = {.text = ""};
-        char name[STORE_NAME_BYTES_MAX + 1];
-        snprintf(name, sizeof name, "%s", series_name(match.series[i]));
-        int result = store_delete(store, match.series[i], &error);
+        int result =
+            store_delete(store, match.series, match.count, admin_tell_deleted, NULL, &error);
         if (result < 0) {
-            log_error("%s was not deleted: %s", name,
-                      error.text[0] != '\0' ? error.text : strerror(-result));
+            log_error("%s", error.text[0] != '\0' ? error.text : strerror(-result));
             exit_code = EX_IOERR;
-        } else {
-            printf("deleted %s\n", name);
         }
     }
     free(match.series);

@@ -30,7 +30,7 @@ struct applier {
     struct name_set new_names;          /* of this batch, that have no series yet */
     const struct apply_item *duplicate; /* the first block whose series the batch had before it */
     bool has_future;                    /* some stamp lies beyond the horizon */
-    bool is_crowded; /* some series has no entry left for the session until a flush */
+    bool is_crowded;                    /* some series has no room for its block until a flush */
     struct log_limit disagree_limit;
     void (*pause)(void *context); /* NULL = none */
     void *pause_context;
@@ -183,7 +183,8 @@ static int apply_judge(struct applier *applier, struct apply_item *item, struct 
         *mark = applier->batch;
         if (!apply_judge_right(applier, item))
             return 0;
-        if (!series_takes_session(series, session))
+        bool is_regular = item->wire.clock == WIRE_CLOCK_REGULAR;
+        if (!series_takes(series, item->wire.count, is_regular ? item->wire.period_ps : 0, session))
             applier->is_crowded = true;
     } else {
         const char *fault = series_name_fault(item->wire.name, item->wire.name_bytes);
@@ -389,5 +390,7 @@ int applier_lines(struct applier *applier, const struct client *writer,
         verdict_refuse_all(verdict, WIRE_BUSY, (uint32_t)block_count, "out of memory");
         return 0;
     }
+    if (applier->is_crowded)
+        return -EBUSY;
     return apply_finish(applier, 0, 0, now_ns, verdict);
 }

@@ -29,9 +29,8 @@ void applier_set_rules(struct applier *applier, const struct rules *rules, int64
 
 /* Applies a batch of this writer that wire_batch_open() took; a block whose name it may not write
  * is refused. 0, and then *verdict says what became of it; -EIO when the store cannot be written
- * any more: the daemon must end, and verdict->text says why; -EBUSY when a series has noted sixteen
- * other sessions since the last flush, and one of them must become durable to make room: nothing
- * was done, and the batch may be given again. */
+ * any more: the daemon must end, and verdict->text says why; -EBUSY when a series has no room for
+ * its block before a flush (series_takes()): nothing was done, and the batch may be given again. */
 int applier_batch(struct applier *applier, const struct client *writer, struct wire_batch *batch,
                   int64_t now_ns, struct verdict *verdict);
 

@@ -3,6 +3,7 @@
  * ours before. */
 #include "daemon.h"
 
+#include "checkpointer.h"
 #include "clock_ns.h"
 #include "log.h"
 #include "replies.h"
@@ -10,8 +11,10 @@
 #include "tick.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -59,7 +62,7 @@ static int daemon_open_signals(struct daemon *daemon)
     return daemon->signal_fd < 0 ? -errno : 0;
 }
 
-/* What the heads know of sessions. It was made durable just before. */
+/* What the journal knows of sessions. */
 static int daemon_seed_session(uint64_t id, uint64_t stored, void *context)
 {
     struct session *session = session_table_find(context, id);
@@ -68,7 +71,7 @@ static int daemon_seed_session(uint64_t id, uint64_t stored, void *context)
     if (session == NULL)
         return -ENOMEM;
     if (session->stored < stored)
-        session->stored = session->durable = session->flushing = stored;
+        session->stored = session->durable = session->journaled = session->flushing = stored;
     return 0;
 }
 
@@ -80,29 +83,39 @@ static bool daemon_session_is_durable(uint64_t id, uint64_t sequence, void *cont
     return session == NULL || session->durable >= sequence;
 }
 
-/* What a daemon before this one stored and did not live to sync: only after this is what the heads
- * say of sessions durable. */
-static int daemon_sync_leftovers(struct daemon *daemon)
+/* How the store was found, and what it took to bring it back. */
+static void daemon_log_recovery(const struct daemon *daemon)
 {
-    struct store_flush *flush = NULL;
-    struct error_text error = {.text = ""};
-    int result = store_flush_begin(daemon->store, &flush);
-    if (result == 0 && flush != NULL) {
-        result = store_flush_run(flush, &error);
-        store_flush_end(daemon->store, flush, result == 0);
-    }
-    if (result < 0)
-        log_error("cannot make the store durable: %s",
-                  error.text[0] != '\0' ? error.text : strerror(-result));
-    return result < 0 ? EX_IOERR : 0;
+    struct store_recovery recovery;
+    struct status_file *status = daemon->status;
+    store_recovery(daemon->store, &recovery);
+    status_set(status, STATUS_RECOVERY, (int64_t)recovery.start);
+    status_set(status, STATUS_RECOVERY_ROWS, (int64_t)recovery.rows_written);
+    status_set(status, STATUS_RECOVERY_LOST, (int64_t)recovery.rows_lost_min);
+    status_set(status, STATUS_RECOVERY_GIVEN_UP, (int64_t)recovery.rows_given_up);
+    status_set(status, STATUS_RECOVERY_SERIES_LOST, (int64_t)recovery.series_lost);
+    status_set(status, STATUS_RECOVERY_DURATION_NS, recovery.duration_ns);
+    if (recovery.start == STORE_START_KILLED)
+        log_notice("the daemon before this one was killed: all that it stored is there");
+    if (recovery.start != STORE_START_POWER)
+        return;
+    log_warning("recovered from the journal (%s): records=%" PRIu64 " rows_written=%" PRIu64
+                " rows_lost_at_least=%" PRIu64 " oldest_rows_given_up=%" PRIu64
+                " series_made=%" PRIu64 " series_forgotten=%" PRIu64 " series_lost=%" PRIu64
+                " in %" PRId64 " ms; gateways send again what was not durable",
+                recovery.reason, recovery.records, recovery.rows_written, recovery.rows_lost_min,
+                recovery.rows_given_up, recovery.series_made, recovery.series_forgotten,
+                recovery.series_lost, recovery.duration_ns / NS_PER_MS);
+    if (recovery.series_lost > 0)
+        log_error("%" PRIu64 " series lost files that the journal cannot give back: "
+                  "ingest-query verify names them",
+                  recovery.series_lost);
 }
 
 static int daemon_open_store(struct daemon *daemon)
 {
     struct error_text error = {.text = ""};
     int exit_code = settings_open_store(daemon->current, &daemon->store);
-    if (exit_code == 0)
-        exit_code = daemon_sync_leftovers(daemon);
     if (exit_code != 0)
         return exit_code;
     if (status_file_create(daemon->current->store_path, &daemon->status, &error) < 0) {
@@ -113,6 +126,7 @@ static int daemon_open_store(struct daemon *daemon)
     status_set(daemon->status, STATUS_STARTED_NS, clock_realtime_ns());
     status_set(daemon->status, STATUS_STATE, STATUS_STARTING);
     status_set(daemon->status, STATUS_FLUSH_INTERVAL_NS, daemon->current->flush_interval_ns);
+    daemon_log_recovery(daemon);
 
     if (session_table_new(SESSION_TABLE_MAX, &daemon->sessions) < 0 ||
         applier_new(daemon->store, &daemon->applier) < 0 || line_protocol_new(&daemon->lines) < 0 ||
@@ -169,7 +183,9 @@ static int daemon_open_network(struct daemon *daemon)
         log_error("%s", error.text);
         return EX_TEMPFAIL;
     }
-    int result = flusher_start(&daemon->flusher);
+    int result = worker_start(tick_run, &daemon->flusher);
+    if (result == 0)
+        result = worker_start(checkpointer_run, &daemon->checkpointer);
     if (result < 0) {
         log_error("cannot start a thread: %s", strerror(-result));
         return EX_TEMPFAIL;
@@ -178,7 +194,8 @@ static int daemon_open_network(struct daemon *daemon)
     if (exit_code != 0)
         return exit_code;
     daemon->signal_watch = network_watch(daemon->network, daemon->signal_fd);
-    daemon->flusher_watch = network_watch(daemon->network, flusher_fd(daemon->flusher));
+    daemon->flusher_watch = network_watch(daemon->network, worker_fd(daemon->flusher));
+    daemon->checkpointer_watch = network_watch(daemon->network, worker_fd(daemon->checkpointer));
     exit_code = daemon_bind_all(daemon, NETWORK_ROUTER, config->router, config->router_count);
     if (exit_code == 0)
         exit_code = daemon_bind_all(daemon, NETWORK_PULL, config->pull, config->pull_count);
@@ -226,6 +243,7 @@ int daemon_open(struct daemon *daemon, const struct options *options, struct con
 
     daemon->now_ns = clock_monotonic_ns();
     tick_start(daemon);
+    checkpointer_start(daemon);
     heartbeat_start(daemon);
     status_set(daemon->status, STATUS_FLUSH_LAST_NS, clock_realtime_ns());
     status_set(daemon->status, STATUS_STATE, STATUS_RUNNING);
@@ -237,13 +255,17 @@ int daemon_open(struct daemon *daemon, const struct options *options, struct con
 
 void daemon_close(struct daemon *daemon)
 {
-    struct store_flush *left = flusher_stop(daemon->flusher);
-    if (left != NULL)
-        store_flush_end(daemon->store, left, false);
+    struct store_flush *flush = worker_stop(daemon->flusher);
+    if (flush != NULL)
+        store_flush_end(daemon->store, flush, false);
+    struct store_checkpoint *checkpoint = worker_stop(daemon->checkpointer);
+    if (checkpoint != NULL)
+        store_checkpoint_end(daemon->store, checkpoint, false);
     network_close(daemon->network, daemon->exit_code == 0 ? LINGER_MS : 0);
     if (daemon->status != NULL)
         status_set(daemon->status, STATUS_STATE, STATUS_STOPPED);
     replies_free(daemon);
+    free(daemon->tick.sessions);
     applier_free(daemon->applier);
     store_close(daemon->store);
     rules_free(daemon->rules);

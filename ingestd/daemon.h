@@ -1,14 +1,13 @@
 /* daemon.h - the running daemon: everything that its main thread owns, and the steps of its life.
  *
- * Only the main thread touches any of this. The flusher's thread sees one snapshot at a time,
- * through flusher.h. */
+ * Only the main thread touches any of this. The threads that wait for the disk see one job at a
+ * time, through worker.h. */
 #ifndef INGEST_DAEMON_H
 #define INGEST_DAEMON_H
 
 #include "access.h"
 #include "apply.h"
 #include "config.h"
-#include "flusher.h"
 #include "line_protocol.h"
 #include "network.h"
 #include "notify.h"
@@ -18,6 +17,7 @@
 #include "session_table.h"
 #include "status_file.h"
 #include "store.h"
+#include "worker.h"
 
 struct reply_wait;
 
@@ -27,7 +27,16 @@ struct tick_state {
     int64_t started_ns; /* monotonic: when the one under way began */
     uint64_t begun;     /* ticks begun; the last of them is under way while is_running */
     bool is_running;
-    bool is_demanded; /* somebody waits: begin the next one as soon as none runs */
+    bool is_demanded;               /* somebody waits: begin the next one as soon as none runs */
+    struct store_session *sessions; /* what goes with it into the journal */
+    size_t session_capacity;
+};
+
+/* Checkpoints: see checkpointer.h. */
+struct checkpoint_state {
+    int64_t next_ns; /* monotonic */
+    int64_t started_ns;
+    bool is_running;
 };
 
 /* Answers that are not sent at once. */
@@ -62,16 +71,19 @@ struct daemon {
     struct line_protocol *lines;
     struct session_table *sessions;
     struct network *network;
-    struct flusher *flusher;
+    struct worker *flusher;
+    struct worker *checkpointer;
     struct notify notify;
     struct refusals refusals;
     struct access access;
     struct tick_state tick;
+    struct checkpoint_state checkpoint;
     struct reply_state replies;
     struct heartbeat_state heartbeat;
     int signal_fd;
     size_t signal_watch;
     size_t flusher_watch;
+    size_t checkpointer_watch;
     const struct client *writer; /* of the frame at hand; NULL: it may not write any more */
     int64_t now_ns;              /* monotonic, taken once a round */
     bool is_stopping;

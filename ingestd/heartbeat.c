@@ -31,6 +31,11 @@ static void heartbeat_count(struct daemon *daemon)
     status_set(status, STATUS_RESERVED_BYTES, (int64_t)usage.reserved_bytes);
     status_set(status, STATUS_BUDGET_BYTES, (int64_t)usage.bytes_max);
     status_set(status, STATUS_FREE_BYTES, (int64_t)usage.free_bytes);
+    struct store_journal_usage journal;
+    store_journal_usage(daemon->store, &journal);
+    status_set(status, STATUS_JOURNAL_FILE_BYTES, (int64_t)journal.file_bytes);
+    status_set(status, STATUS_JOURNAL_USED_BYTES, (int64_t)journal.used_bytes);
+    status_set(status, STATUS_JOURNAL_WRITTEN_BYTES, (int64_t)journal.written_bytes);
     status_set(status, STATUS_NEWEST_NS, store_newest_ns(daemon->store));
 }
 

@@ -106,8 +106,21 @@ static void receive_lines(struct daemon *daemon, const struct network_frame *fra
                        lines.first_bad_line, lines.first_reason, lines.lines_bad);
         verdict.refused_blocks = (uint32_t)lines.lines_bad;
     }
+    const struct verdict before = verdict;
     result = applier_lines(daemon->applier, daemon->writer, daemon->lines, lines.block_count,
                            now_ns, &verdict);
+    if (result == -EBUSY) {
+        result = tick_now(daemon);
+        verdict = before;
+        if (result == 0)
+            result = applier_lines(daemon->applier, daemon->writer, daemon->lines,
+                                   lines.block_count, now_ns, &verdict);
+        if (result == -EBUSY) {
+            verdict_refuse_all(&verdict, WIRE_BUSY, (uint32_t)lines.block_count,
+                               "a series has no room before the next flush; send again");
+            result = 0;
+        }
+    }
     if (result < 0) {
         receive_failed_store(daemon, &verdict);
         return;
@@ -131,6 +144,8 @@ static void receive_hello(struct daemon *daemon, const struct network_frame *fra
         session->stored = forgotten;
     if (session->durable < forgotten)
         session->durable = forgotten;
+    if (session->journaled < session->stored)
+        session_table_unsynced_add(daemon->sessions, session);
     if (batch->peer_name_bytes > 0)
         printable_copy(session->name, sizeof session->name, batch->peer_name,
                        batch->peer_name_bytes);
@@ -195,9 +210,9 @@ static void receive_refuse_wait(const struct wire_batch *batch, struct verdict *
                        "too many answers wait for the disk");
 }
 
-/* Applies a batch. Where a series cannot note its session before those that it has are durable,
- * they are made durable first: between two batches, since a flush within one would call half of it
- * durable. More than sixteen gateways that write one series are rare. */
+/* Applies a batch. Where a series has no room for its block before a flush (more than sixteen
+ * gateways write it, or a ring would lose too much in a power cut), there is a flush first: between
+ * two batches, since one within would call half of one durable. All of these are rare. */
 static int receive_apply(struct daemon *daemon, struct wire_batch *batch, int64_t now_ns,
                          struct verdict *verdict)
 {
@@ -213,7 +228,7 @@ static int receive_apply(struct daemon *daemon, struct wire_batch *batch, int64_
     if (result != -EBUSY)
         return result;
     verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count,
-                       "sixteen other sessions wrote a series and are not durable; send again");
+                       "a series has no room before the next flush; send again");
     return 0;
 }
 
@@ -237,6 +252,12 @@ static void receive_in_turn(struct daemon *daemon, const struct network_frame *f
     }
     receive_count(daemon, verdict);
     session->late_samples += verdict->late;
+    if (!wire_code_is_permanent(verdict->code) && verdict->blocks > 0 &&
+        store_note_partial(daemon->store, session->id, batch->sequence) < 0) {
+        verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count, "out of memory");
+        receive_failed_store(daemon, verdict);
+        return;
+    }
     if (wire_code_is_permanent(verdict->code)) {
         session->stored = batch->sequence;
         session_table_unsynced_add(daemon->sessions, session);
@@ -350,8 +371,7 @@ static void receive_batch(struct daemon *daemon, const struct network_frame *fra
         refusal = &verdict;
         receive_refuse_wait(&batch, refusal);
     }
-    if (refusal == NULL &&
-        applier_batch(daemon->applier, daemon->writer, &batch, now_ns, &verdict) < 0) {
+    if (refusal == NULL && receive_apply(daemon, &batch, now_ns, &verdict) < 0) {
         receive_failed_store(daemon, &verdict);
         return;
     }

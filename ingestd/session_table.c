@@ -236,3 +236,13 @@ struct session *session_table_unsynced_first(const struct session_table *table)
 {
     return table->unsynced_first;
 }
+
+struct session *session_table_newest(const struct session_table *table)
+{
+    return table->newest;
+}
+
+struct session *session_table_older(const struct session *session)
+{
+    return session->older;
+}

@@ -16,9 +16,10 @@
 
 struct session {
     uint64_t id;
-    uint64_t stored;   /* every batch up to here was applied, or refused for good */
-    uint64_t durable;  /* every batch up to here survives a power cut, or was refused for good */
-    uint64_t flushing; /* what the tick under way makes durable */
+    uint64_t stored;    /* every batch up to here was applied, or refused for good */
+    uint64_t durable;   /* every batch up to here survives a power cut, or was refused for good */
+    uint64_t journaled; /* what the journal has of `stored` */
+    uint64_t flushing;  /* what the tick under way journals */
     uint64_t late_samples; /* dropped as late since the daemon knows the session */
     int64_t heard_ns;      /* monotonic time of its last frame; 0 = not since the start */
     int64_t gap_told_ns;   /* monotonic time of the last GAP; 0 = none since its last connection */
@@ -27,7 +28,7 @@ struct session {
     uint64_t pending_bytes;   /* in batches stored and not yet answered */
     uint32_t pending_batches;
     bool is_due;                /* in the list of sessions with pending batches */
-    bool is_unsynced;           /* in the list of sessions whose `stored` is above `durable` */
+    bool is_unsynced;           /* in the list of sessions whose `stored` is above `journaled` */
     struct network_route route; /* of its latest connection; id_bytes = 0: none */
     char name[WIRE_PEER_NAME_MAX + 1];    /* from its HELLO, printable */
     char owner[CURVE_KEY_TEXT_BYTES + 1]; /* the key that used it first, Z85; "" = none yet */
@@ -57,7 +58,11 @@ void session_table_touch(struct session_table *table, struct session *session, i
 /* Sessions heard of since then, counting no further than `limit`. */
 size_t session_table_count_heard(const struct session_table *table, int64_t since_ns, size_t limit);
 
-/* Two lists of sessions: those with batches to answer, and those with batches to make durable.
+/* All sessions, the one heard of last first. NULL: the end. */
+struct session *session_table_newest(const struct session_table *table);
+struct session *session_table_older(const struct session *session);
+
+/* Two lists of sessions: those with batches to answer, and those with batches to journal.
  * Adding or removing twice is harmless. First and next: NULL at the end; the one at hand may be
  * removed only after its next was taken. */
 void session_table_due_add(struct session_table *table, struct session *session);

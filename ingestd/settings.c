@@ -116,6 +116,8 @@ int settings_store_limits(const struct config *config, const char *store_path,
         .bytes_max = bytes_max > 0 ? bytes_max : 1,
         .free_bytes_min = config->min_free_bytes,
         .series_max = config->max_series,
+        .journal_bytes = config->journal_bytes,
+        .direct_bytes = config->direct_bytes,
     };
     return 0;
 }

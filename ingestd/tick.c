@@ -5,7 +5,9 @@
 #include "replies.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -48,9 +50,12 @@ static void tick_publish_sessions(struct daemon *daemon)
     struct session_table *sessions = daemon->sessions;
     struct session *session;
     for (session = session_table_unsynced_first(sessions); session != NULL;
-         session = session->unsynced_next)
-        if (session->durable < session->flushing)
-            session->durable = session->flushing;
+         session = session->unsynced_next) {
+        if (session->journaled < session->flushing)
+            session->journaled = session->flushing;
+        if (session->durable < session->journaled)
+            session->durable = session->journaled;
+    }
 
     replies_tick_ended(daemon, daemon->tick.begun);
 
@@ -58,7 +63,7 @@ static void tick_publish_sessions(struct daemon *daemon)
     while (session != NULL) {
         struct session *next = session->unsynced_next;
         replies_durable(daemon, session);
-        if (session->durable >= session->stored)
+        if (session->journaled >= session->stored)
             session_table_unsynced_remove(sessions, session);
         session = next;
     }
@@ -98,10 +103,66 @@ static void tick_end(struct daemon *daemon, struct store_flush *flush, int resul
     tick_publish_sessions(daemon);
 }
 
+int tick_run(void *job, struct error_text *error)
+{
+    return store_flush_run(job, error);
+}
+
+static bool tick_add_session(struct tick_state *tick, size_t count, const struct session *session)
+{
+    if (count == tick->session_capacity) {
+        size_t capacity = count > 0 ? count * 2 : 64;
+        struct store_session *sessions = reallocarray(tick->sessions, capacity, sizeof sessions[0]);
+        if (sessions == NULL)
+            return false;
+        tick->sessions = sessions;
+        tick->session_capacity = capacity;
+    }
+    tick->sessions[count] = (struct store_session){session->id, session->stored};
+    return true;
+}
+
+int tick_gather_sessions(struct daemon *daemon, bool all, size_t *ret_count)
+{
+    struct tick_state *tick = &daemon->tick;
+    const struct session *session;
+    size_t count = 0;
+    if (!all)
+        for (session = session_table_unsynced_first(daemon->sessions); session != NULL;
+             session = session->unsynced_next)
+            if (!tick_add_session(tick, count++, session))
+                return -ENOMEM;
+    if (all || store_wants_all_sessions(daemon->store, count)) {
+        count = 0;
+        for (session = session_table_newest(daemon->sessions); session != NULL;
+             session = session_table_older(session))
+            if (!tick_add_session(tick, count++, session))
+                return -ENOMEM;
+    }
+    *ret_count = count;
+    return 0;
+}
+
+/* A ring whose rows that are not durable overwrite more of it than they should. */
+static void tick_tell_raised(struct daemon *daemon)
+{
+    struct store_raised raised;
+    while (store_take_raised(daemon->store, &raised))
+        log_warning(
+            "series %s: %s come too fast for its capacity: a power cut may now cost %u/8 of "
+            "it; a capacity of %" PRIu64 " samples or a shorter [flush] interval would do",
+            series_name(raised.series), raised.is_of_runs ? "runs" : "samples", raised.share_of_8,
+            raised.capacity_wanted);
+}
+
 static void tick_begin(struct daemon *daemon)
 {
     struct store_flush *flush = NULL;
-    int result = store_flush_begin(daemon->store, &flush);
+    size_t session_count = 0;
+    int result = tick_gather_sessions(daemon, false, &session_count);
+    if (result == 0)
+        result = store_flush_begin(daemon->store, daemon->tick.sessions, session_count, &flush);
+    tick_tell_raised(daemon);
     if (result < 0) {
         log_warning("no memory for a flush; trying again");
         daemon->tick.is_demanded = false;
@@ -117,7 +178,7 @@ static void tick_begin(struct daemon *daemon)
          session = session->unsynced_next)
         session->flushing = session->stored;
     if (flush != NULL)
-        flusher_submit(daemon->flusher, flush);
+        worker_submit(daemon->flusher, flush);
     else
         tick_end(daemon, NULL, 0, NULL);
 }
@@ -131,17 +192,17 @@ void tick_turn(struct daemon *daemon)
 
 void tick_collect(struct daemon *daemon)
 {
-    struct store_flush *flush;
     struct error_text error;
+    void *flush;
     int result;
-    if (flusher_collect(daemon->flusher, &flush, &result, &error) == 0)
+    if (worker_collect(daemon->flusher, &flush, &result, &error) == 0)
         tick_end(daemon, flush, result, &error);
 }
 
 /* A slow disk may need longer than the service manager gives: tell it that all is well. */
 static void tick_wait(struct daemon *daemon)
 {
-    struct pollfd done = {.fd = flusher_fd(daemon->flusher), .events = POLLIN};
+    struct pollfd done = {.fd = worker_fd(daemon->flusher), .events = POLLIN};
     while (daemon->tick.is_running) {
         int ready = poll(&done, 1, 1000);
         if (ready > 0)

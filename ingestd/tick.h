@@ -34,4 +34,11 @@ void tick_collect(struct daemon *daemon);
  * two batches only. 0, or -EIO when a sync failed: the daemon ends. */
 int tick_now(struct daemon *daemon);
 
+/* Puts the sessions that the journal does not have as they are, or all of them, into
+ * daemon->tick.sessions. -ENOMEM. */
+int tick_gather_sessions(struct daemon *daemon, bool all, size_t *ret_count);
+
+/* What the worker does with a store_flush. */
+int tick_run(void *job, struct error_text *error);
+
 #endif

@@ -1,4 +1,5 @@
 /* turn.c - the daemon's loop, and how it comes to its end. */
+#include "checkpointer.h"
 #include "clock_ns.h"
 #include "daemon.h"
 #include "log.h"
@@ -85,6 +86,8 @@ static uint64_t turn_once(struct daemon *daemon, int timeout_ms, bool *ret_is_id
         turn_signals(daemon);
     if (network_watch_is_ready(daemon->network, daemon->flusher_watch))
         tick_collect(daemon);
+    if (network_watch_is_ready(daemon->network, daemon->checkpointer_watch))
+        checkpointer_collect(daemon);
     for (size_t i = 0; i < network_socket_count(daemon->network) && daemon->exit_code == 0; i++) {
         if (turn_receive(daemon, i, &frame_count))
             replies_socket_idle(daemon, i);
@@ -93,6 +96,7 @@ static uint64_t turn_once(struct daemon *daemon, int timeout_ms, bool *ret_is_id
     }
     if (daemon->exit_code == 0) {
         tick_turn(daemon);
+        checkpointer_turn(daemon);
         heartbeat_turn(daemon);
     }
     return frame_count;
@@ -121,6 +125,26 @@ static int64_t turn_refused(const struct daemon *daemon)
     return count;
 }
 
+/* Leaves a store that the next start can take as it is. */
+static void turn_finish_store(struct daemon *daemon)
+{
+    struct error_text error = {.text = ""};
+    size_t session_count = 0;
+    checkpointer_wait(daemon);
+    if (daemon->exit_code != 0)
+        return;
+    notify_send(&daemon->notify, "EXTEND_TIMEOUT_USEC=120000000\nWATCHDOG=1\n"
+                                 "STATUS=closing the store");
+    int result = tick_gather_sessions(daemon, true, &session_count);
+    if (result == 0)
+        result = store_finish(daemon->store, daemon->tick.sessions, session_count, &error);
+    if (result < 0) {
+        log_error("cannot close the store cleanly: %s; the next start recovers",
+                  error.text[0] != '\0' ? error.text : strerror(-result));
+        daemon_fail(daemon, EX_IOERR);
+    }
+}
+
 static void turn_stop(struct daemon *daemon)
 {
     notify_send(&daemon->notify, "STOPPING=1\nSTATUS=storing what has arrived");
@@ -134,6 +158,9 @@ static void turn_stop(struct daemon *daemon)
         clock_sleep_ns(LAST_PAUSE_NS);
         replies_tick_ended(daemon, tick_ticket_ended(daemon));
     }
+    turn_finish_store(daemon);
+    if (daemon->exit_code != 0)
+        return;
     log_info("stopped batches=%" PRId64 " samples=%" PRId64 " refused=%" PRId64,
              status_get(daemon->status, STATUS_BATCHES), status_get(daemon->status, STATUS_SAMPLES),
              turn_refused(daemon));

@@ -13,9 +13,6 @@
 #include <string.h>
 
 #define HEAD_NEW_FILE ".head.npy.new"
-/* A growing series begins with the shape that fills a page or just passes it.
- */
-#define GROW_BYTES_MIN 4096
 
 /* What is to be made. */
 struct creation {
@@ -37,7 +34,7 @@ static int plan_creation(struct creation *creation, const struct series_rule *ru
                          creation->name);
     bool grows = capacity == 0;
     head->capacity = capacity;
-    head->rows = grows ? npy_grow_rows(GROW_BYTES_MIN / head->sample_bytes) : capacity;
+    head->rows = grows ? npy_grow_rows(SERIES_GROW_BYTES_MIN / head->sample_bytes) : capacity;
     creation->stamps_rows = series_stamps_rows(head->type.clock, head->rows, grows);
     if (!series_files_bytes(head->sample_bytes, head->rows, head->type.clock, creation->stamps_rows,
                             &creation->bytes))
@@ -147,7 +144,9 @@ static int adopt(struct store *store, const struct creation *creation,
     series->ring_rows = head->rows;
     series->block_rows_max = head->capacity > 0 ? head->capacity : UINT64_MAX;
     series->file_bytes = creation->bytes;
+    series->created_ns = head->created_ns;
     series->is_new = true;
+    series_limit_rows(series);
     series_set_rule(series, rule, NULL);
     int result = store_add(store, series);
     if (result == 0)

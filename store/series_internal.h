@@ -8,6 +8,7 @@
 #define INGEST_SERIES_INTERNAL_H
 
 #include "column.h"
+#include "journal_record.h"
 #include "series_time.h"
 #include "store.h"
 
@@ -17,6 +18,14 @@
 
 /* "plant1/boiler/values.npy" and NUL. */
 #define SERIES_PATH_BYTES (STORE_NAME_BYTES_MAX + 24)
+/* A growing series begins with the shape that fills a page or just passes it. */
+#define SERIES_GROW_BYTES_MIN 4096
+
+/* See store_partials.c. */
+struct series_partial {
+    struct series_partial *next;
+    struct journal_entry entry;
+};
 
 struct series {
     /* What an append of one sample touches comes first: three cache lines, and in a regular series
@@ -41,6 +50,8 @@ struct series {
     bool is_recent;            /* written since the hand of the map cache passed */
     bool is_new;               /* its files and folders were never synced */
     uint64_t user_word;
+    uint64_t rows_limit; /* count may go up to here before the next flush; see reserve.h */
+    uint64_t runs_limit;
 
     struct series_type type;
     size_t name_bytes;
@@ -57,8 +68,20 @@ struct series {
     size_t map_slot;             /* in the map cache */
 
     uint64_t id;
-    uint64_t durable;
+    int64_t created_ns;
+    uint64_t durable; /* as the journal has it */
     uint64_t durable_runs;
+    uint64_t synced; /* in the columns for sure */
+    uint64_t synced_runs;
+    uint8_t rows_reserve; /* enum reserve_level; as the journal has it */
+    uint8_t runs_reserve;
+    uint8_t rows_reserve_wanted; /* as the next flush writes it */
+    uint8_t runs_reserve_wanted;
+    bool is_described;   /* the journal file in use knows it, under */
+    bool is_head_synced; /* its head did not change since */
+    bool is_unsynced;    /* it is in the store's list of series that the next checkpoint syncs */
+    uint32_t journal_slot;
+    struct series_partial *partials;
     uint64_t file_bytes; /* of all its files, as reserved in the budget */
     uint64_t head_inode;
     char name[];
@@ -158,6 +181,8 @@ int series_make_room(struct series *series, uint64_t samples, struct series_rows
 int series_make_runs_room(struct series *series, uint64_t runs);
 /* Closes what stayed open for the next block. */
 void series_close_files(struct series *series);
+/* How far count and runs may go before the next flush, by its reserve. */
+void series_limit_rows(struct series *series);
 /* A sync of its files is about to begin (column_pages_cleaned). */
 void series_pages_cleaned(struct series *series);
 /* Brings both columns of a growing series to the same shape, if a growth was
@@ -175,5 +200,13 @@ void series_session_write(struct series *series, unsigned slot, uint64_t session
                           uint64_t count_after);
 /* Puts back the entries that count did not reach. */
 void series_session_repair(struct series *series);
+/* The entries that the journal has, and no others, into the words of a head. */
+void series_session_restore(int64_t words[HEAD_WORDS], const struct journal_entry *entries,
+                            size_t count);
+
+/* ---- series_reserve.c ---- */
+
+/* The slow way of series_takes(): the block may pass the limits. */
+bool series_reserve_takes(struct series *series, uint64_t count, int64_t period_ps);
 
 #endif

@@ -62,6 +62,7 @@ static void take_head(struct series *series, const struct series_head *head)
     series->id = head->id;
     series->capacity = head->capacity;
     series->sample_bytes = head->sample_bytes;
+    series->created_ns = head->created_ns;
     series->count = head->count;
     series->frontier = head->frontier;
     series->last_time_ns = head->count > 0 ? head->last_time_ns : TIME_NONE_NS;
@@ -286,6 +287,7 @@ void series_unmap(struct series *series)
 void series_publish_durable(struct series *series, uint64_t durable)
 {
     series->durable = durable;
+    series->is_head_synced = false;
     bool is_mapped = series->words != NULL;
     /* A series that was unmapped since: through a mapping all the same, as
      * readers may look at the word. A head that cannot be mapped keeps the older,

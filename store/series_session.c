@@ -12,7 +12,10 @@
  * session loses its session word first: a half of each would be a lie. */
 #include "store_internal.h"
 
+#include "planted.h"
+
 #include <errno.h>
+#include <string.h>
 
 static unsigned entry_word(unsigned slot, enum head_session_word word)
 {
@@ -71,9 +74,13 @@ static unsigned find_entry(const struct series *series, uint64_t session)
     return slot;
 }
 
-bool series_takes_session(const struct series *series, uint64_t session)
+bool series_takes(struct series *series, uint64_t count, int64_t period_ps, uint64_t session)
 {
     unsigned slot;
+    if ((series->count + count > series->rows_limit ||
+         series->runs_count + count > series->runs_limit) &&
+        !series_reserve_takes(series, count, period_ps))
+        return false;
     if (session == 0 || series->words == NULL || series->session == session)
         return true;
     return find_entry(series, session) < HEAD_SESSION_SLOTS || choose_slot(series, &slot) == 0;
@@ -95,6 +102,8 @@ int series_session_claim(struct series *series, uint64_t session, uint64_t seque
 void series_session_write(struct series *series, unsigned slot, uint64_t session, uint64_t sequence,
                           uint64_t count_after)
 {
+    if (PLANTED(BUG_SESSION_WORD_FIRST))
+        entry_store(series, slot, HEAD_SESSION_SEQUENCE, sequence);
     if (series->session == session) {
         entry_store(series, slot, HEAD_SESSION_BEFORE, series->session_sequence);
         entry_store(series, slot, HEAD_SESSION_COUNT, count_after);
@@ -126,5 +135,17 @@ void series_session_repair(struct series *series)
          */
         entry_store(series, slot, HEAD_SESSION_SEQUENCE, before);
         entry_store(series, slot, HEAD_SESSION_COUNT, series->count);
+    }
+}
+
+void series_session_restore(int64_t words[HEAD_WORDS], const struct journal_entry *entries,
+                            size_t count)
+{
+    memset(&words[HEAD_SESSIONS], 0,
+           (size_t)HEAD_SESSION_SLOTS * HEAD_SESSION_WORDS * sizeof words[0]);
+    for (unsigned slot = 0; slot < count; slot++) {
+        words[entry_word(slot, HEAD_SESSION_ID)] = (int64_t)entries[slot].session;
+        words[entry_word(slot, HEAD_SESSION_SEQUENCE)] = (int64_t)entries[slot].sequence;
+        words[entry_word(slot, HEAD_SESSION_COUNT)] = (int64_t)entries[slot].count;
     }
 }

@@ -43,7 +43,19 @@ enum status_word {
     STATUS_RESERVED_BYTES,
     STATUS_BUDGET_BYTES,
     STATUS_FREE_BYTES,
-    STATUS_NEWEST_NS, /* newest stamp in the store; INT64_MIN = none */
+    STATUS_NEWEST_NS,         /* newest stamp in the store; INT64_MIN = none */
+    STATUS_RECOVERY,          /* how the store was found: 0 new, 1 clean, 2 killed, 3 recovered */
+    STATUS_RECOVERY_ROWS,     /* written from the journal into the columns */
+    STATUS_RECOVERY_LOST,     /* stored and not durable: at least so many */
+    STATUS_RECOVERY_GIVEN_UP, /* of the oldest rows of rings */
+    STATUS_RECOVERY_SERIES_LOST, /* their files are missing or damaged */
+    STATUS_RECOVERY_DURATION_NS,
+    STATUS_JOURNAL_FILE_BYTES, /* of the file in use */
+    STATUS_JOURNAL_USED_BYTES,
+    STATUS_JOURNAL_WRITTEN_BYTES, /* since the start */
+    STATUS_CHECKPOINTS,
+    STATUS_CHECKPOINT_LAST_NS, /* real time */
+    STATUS_CHECKPOINT_DURATION_NS,
     /* Refusals by code of the reply: word STATUS_REFUSED + code, codes 0 to 31 (0 stays 0). */
     STATUS_REFUSED = 64,
     STATUS_REFUSED_END = 96,

@@ -21,19 +21,48 @@ struct store_limits {
     uint64_t bytes_max;      /* sum of all capacities; 0 = 80 % of the file system */
     uint64_t free_bytes_min; /* of the file system: nothing is created or extended below it */
     uint64_t series_max;
+    uint64_t journal_bytes; /* of each journal file; 0 = 64 MiB */
+    uint64_t direct_bytes;  /* tails from here on are synced in their columns, shorter ones go into
+                               the journal; 0 = 256 KiB */
 };
 
-/* Opens, and if need be creates, the store in folder `path`; takes LOCK; reads the head of every
- * series (no mapping is made: that waits for the first write). A series that cannot be used
- * (damaged head, missing column) is left alone and refused later with its reason;
- * store_series_broken() lists them. What a killed writer left half done is finished: session
- * entries that do not hold are put back, runs at or above count dropped, a short file extended to
- * its header; what it had not synced is dirty, so that the next flush covers it. -EWOULDBLOCK:
- * another process has the lock. */
+/* How far a session is: every batch up to `stored` was applied, or refused for good. */
+struct store_session {
+    uint64_t session; /* not 0 */
+    uint64_t stored;
+};
+
+/* What opening a store found, and what it made of it. */
+enum store_start {
+    STORE_START_NEW,
+    STORE_START_CLEAN,  /* it was closed cleanly */
+    STORE_START_KILLED, /* the writer before was killed: all that it stored is there */
+    STORE_START_POWER   /* power was lost, a sync failed, or it is a copy: what the journal says */
+};
+struct store_recovery {
+    enum store_start start;
+    const char *reason;        /* a sentence: how the store was found */
+    uint64_t records;          /* of the journal, read */
+    uint64_t rows_written;     /* from the journal into the columns */
+    uint64_t rows_lost_min;    /* stored and not durable: at least so many */
+    uint64_t rows_given_up;    /* of the oldest rows of rings: may have been overwritten */
+    uint64_t series_made;      /* again, from the journal */
+    uint64_t series_forgotten; /* made after the last flush: nothing in them was durable */
+    uint64_t series_lost;      /* their files are missing or damaged, and the journal has not all */
+    int64_t duration_ns;
+};
+void store_recovery(const struct store *store, struct store_recovery *ret_recovery);
+
+/* Opens, and if need be creates, the store in folder `path`; takes LOCK; recovers it, as DESIGN
+ * section 6 has it: after a kill the heads stand, after a power cut the journal alone is believed.
+ * All that is there afterwards is durable. A series that cannot be used (damaged head, missing
+ * column) is left alone and refused later with its reason. -EWOULDBLOCK: another process has the
+ * lock. -EBADMSG: recovery is due, and the journal that it needs is missing or damaged. */
 int store_open(const char *path, const struct store_limits *limits, struct store **ret_store,
                struct error_text *error);
 
-/* Unmaps and unlocks; does not flush (see store_flush_begin). NULL is allowed. */
+/* Unmaps and unlocks; does not flush: without store_finish() before, this is as a kill. NULL is
+ * allowed. */
 void store_close(struct store *store);
 
 /* Limits may change while the store is open (reload). */
@@ -176,22 +205,47 @@ int series_block_last_ns(const struct series_block *block, int64_t now_ns, int64
 int series_append(struct series *series, const struct series_block *block, uint64_t session,
                   uint64_t sequence, int64_t now_ns, struct series_append_result *ret_result);
 
-/* False when a block of the session would be refused with -EBUSY as things stand: a caller that
- * wants all blocks of a batch or none asks before the first one, and flushes. */
-bool series_takes_session(const struct series *series, uint64_t session);
+/* False when a block of `count` samples (regular: with that period; else 0) has to wait for a flush
+ * as things stand: it would be refused with -EBUSY for its session, or its rows would overwrite
+ * more of a ring than may be lost in a power cut. The next flush then makes room, or raises what
+ * may be lost (reserve.h). A caller asks before the first block of a batch, and flushes. */
+bool series_takes(struct series *series, uint64_t count, int64_t period_ps, uint64_t session);
+
+/* A ring that is too small for its rate gives up more of its oldest rows in a power cut: an eighth
+ * at first, then a quarter, a half, all. */
+struct store_raised {
+    const struct series *series;
+    bool is_of_runs; /* not its rows but its runs (runs.npy) came too fast */
+    unsigned share_of_8;
+    uint64_t capacity_wanted; /* rows with which an eighth would have done */
+};
+/* Takes one that was not yet told; false: there is none. */
+bool store_take_raised(struct store *store, struct store_raised *ret_raised);
 
 /* ---- flushing ---- */
+
+/* Where a batch was taken by some series and will come again, as it was refused in part for now:
+ * noted, so that those series know it again, also after a power cut. Between the batch and the next
+ * flush. -ENOMEM. */
+int store_note_partial(struct store *store, uint64_t session, uint64_t sequence);
 
 /* What one tick makes durable: a snapshot of the dirty series at a batch boundary. */
 struct store_flush;
 
-/* Takes the snapshot (owner's thread, between batches). *ret_flush is NULL when nothing is dirty.
- * -ENOMEM. */
-int store_flush_begin(struct store *store, struct store_flush **ret_flush);
+/* Whether the next flush begins a new journal file, so that it needs all sessions and not only the
+ * `session_count` that moved. */
+bool store_wants_all_sessions(const struct store *store, size_t session_count);
 
-/* Syncs every dirty column of the snapshot and the folders of new series (any one other thread; the
- * store may be appended to meanwhile). On failure the data on disk is unknown and a retry would
- * lie: the caller must exit. */
+/* Takes the snapshot (owner's thread, between batches), with the sessions that moved since the last
+ * one, or all of them (store_wants_all_sessions()). *ret_flush is NULL when nothing is dirty and no
+ * session moved. One at a time. -ENOMEM. */
+int store_flush_begin(struct store *store, const struct store_session *sessions,
+                      size_t session_count, struct store_flush **ret_flush);
+
+/* Makes it durable (any one other thread; the store may be appended to meanwhile): syncs what is
+ * large in its columns, and writes one record with all that is small into the journal. On failure
+ * what is on disk is unknown and a retry would lie: STATE says so from now on, and the caller must
+ * exit; the next store_open() recovers from the journal. */
 int store_flush_run(struct store_flush *flush, struct error_text *error);
 
 /* Publishes `durable` of every series in the snapshot if `synced`, and frees it (owner's thread).
@@ -204,12 +258,42 @@ struct store_flush_counts {
 };
 void store_flush_counts(const struct store_flush *flush, struct store_flush_counts *ret_counts);
 
+/* ---- checkpoints ---- */
+
+/* Lets go of a journal file by syncing the columns that it names. */
+struct store_checkpoint;
+
+/* The journal file in use is half full. */
+bool store_checkpoint_is_due(const struct store *store);
+
+/* Notes what is to be synced (owner's thread). *ret_checkpoint is NULL when the journal has nothing
+ * to let go of. One at a time; flushes may begin and end meanwhile. -ENOMEM. */
+int store_checkpoint_begin(struct store *store, struct store_checkpoint **ret_checkpoint);
+
+/* Syncs it (any one other thread, at the same time as store_flush_run() in another). Failure is as
+ * that of store_flush_run(). */
+int store_checkpoint_run(struct store_checkpoint *checkpoint, struct error_text *error);
+
+/* If `synced`, the next flush begins a new journal file (owner's thread). */
+void store_checkpoint_end(struct store *store, struct store_checkpoint *checkpoint, bool synced);
+
+/* The end of a store that was opened for writing: all is synced, the journal begins anew with these
+ * sessions (all of them), STATE says clean. No flush and no checkpoint may be under way. */
+int store_finish(struct store *store, const struct store_session *sessions, size_t session_count,
+                 struct error_text *error);
+
+struct store_journal_usage {
+    uint64_t number;     /* of the file in use */
+    uint64_t used_bytes; /* of it */
+    uint64_t file_bytes;
+    uint64_t written_bytes; /* since the store was opened */
+};
+void store_journal_usage(const struct store *store, struct store_journal_usage *ret_usage);
+
 /* ---- sessions ---- */
 
-/* What the heads know of a session after a restart (DESIGN section 4): visits every session once.
- * `stored` is the highest sequence that is known to be wholly applied: the highest one recorded, if
- * some series says that a flush came after it, else the one before, so that its batch is sent again
- * and each series drops what it has. */
+/* Every session as the journal had it when the store was opened: `stored` was durable. Return
+ * non-zero from `visit` to stop; that is returned. */
 int store_for_each_session(struct store *store,
                            int (*visit)(uint64_t session, uint64_t stored, void *context),
                            void *context);
@@ -223,12 +307,16 @@ void store_set_session_oracle(struct store *store,
 
 /* ---- administration ---- */
 
-/* Retires a series: unlinks its files (a reader that has them mapped keeps them) and its empty
- * folders. Survives a power cut once the store is closed. */
-int store_delete(struct store *store, struct series *series, struct error_text *error);
+/* Retires series: the journal says so first, so that a crash leaves each of them whole or gone;
+ * then their files are unlinked (a reader that has them mapped keeps them), and their empty
+ * folders. `done` (NULL is allowed) hears of each. Not while a flush is under way; the sessions are
+ * those that the store was opened with. */
+int store_delete(struct store *store, struct series *const *series, size_t count,
+                 void (*done)(const char *name, int result, void *context), void *context,
+                 struct error_text *error);
 
 /* Renames a series. -EEXIST, -EINVAL (the new name). A crash in between leaves both names for one
- * series; doing it again finishes. */
+ * series; doing it again finishes. Conditions as store_delete(). */
 int store_rename(struct store *store, struct series *series, const char *new_name,
                  struct series **ret_series, struct error_text *error);
 

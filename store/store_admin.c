@@ -6,6 +6,7 @@
 #include "series_name.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* All that a series' folder may hold of it, head.npy first: without it the rest
@@ -68,20 +69,45 @@ static int sync_folders(int series_fd, const char *name)
     return sync_folder(series_fd, ".");
 }
 
-int store_delete(struct store *store, struct series *series, struct error_text *error)
+/* Their slots go into the next record. */
+static int note_removed(struct store *store, struct series *const *series, size_t count)
 {
-    char path[SERIES_PATH_BYTES];
-    struct fs_status status;
-    series_unmap(series);
-    int result = store_remove_files(store->series_fd, series->name);
-    store->has_removed = true;
-    if (result < 0)
-        error_set_errno(error, result, "cannot delete %s", series->name);
-    /* Without head.npy it is gone, whatever is left; with it, it is still there.
-     */
-    if (fs_stat_at(store->series_fd, series_path(series->name, SERIES_HEAD_FILE, path), &status) ==
-        -ENOENT)
-        store_drop(store, series);
+    uint32_t *removed =
+        reallocarray(store->removed, store->removed_count + count + 1, sizeof removed[0]);
+    if (removed == NULL)
+        return -ENOMEM;
+    store->removed = removed;
+    for (size_t i = 0; i < count; i++)
+        if (series[i]->is_described)
+            removed[store->removed_count++] = series[i]->journal_slot;
+    return 0;
+}
+
+int store_delete(struct store *store, struct series *const *series, size_t count,
+                 void (*done)(const char *name, int result, void *context), void *context,
+                 struct error_text *error)
+{
+    assert(store->flush == NULL);
+    int result = 0;
+    if (store_wants_all_sessions(store, 0))
+        result = store_flush_now(store, FLUSH_SYNC, store->sessions, store->session_count, error);
+    if (result == 0 && note_removed(store, series, count) < 0)
+        result = error_set(error, -ENOMEM, "no memory to delete %zu series", count);
+    /* First the journal says so: from then on whoever opens the store finishes it. */
+    if (result == 0)
+        result = store_flush_now(store, FLUSH_RECORD, NULL, 0, error);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        char name[STORE_NAME_BYTES_MAX + 1];
+        memcpy(name, series[i]->name, series[i]->name_bytes + 1);
+        series_unmap(series[i]);
+        store->has_unlinked = true;
+        int removed = store_remove_files(store->series_fd, name);
+        store_drop(store, series[i]);
+        if (done != NULL)
+            done(name, removed, context);
+        if (removed < 0 && result == 0)
+            result = error_set_errno(error, removed, "cannot remove the files of %s", name);
+    }
     return result;
 }
 
@@ -154,13 +180,14 @@ int store_rename(struct store *store, struct series *series, const char *new_nam
     if (other != NULL)
         store_drop(store, other);
     result = store_add_found(store, new_name);
+    /* The journal begins anew with the new name. */
+    if (result == 0)
+        result = store_flush_now(store, FLUSH_SYNC, store->sessions, store->session_count, error);
     if (result < 0)
         return error_set_errno(error, result, "renamed to %s, but cannot read it", new_name);
     struct series *renamed = store_find(store, new_name, new_name_bytes);
     if (rule != NULL)
         series_set_rule(renamed, rule, NULL);
-    renamed->is_new = true;
-    store_mark_dirty(store, renamed);
     *ret_series = renamed;
     return 0;
 }

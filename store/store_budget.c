@@ -32,6 +32,7 @@ int store_set_limits(struct store *store, const struct store_limits *limits,
     if (result < 0)
         return error_set_errno(error, result, "cannot ask for the size of the store's file system");
     store->limits = *limits;
+    store->direct_bytes = limits->direct_bytes > 0 ? limits->direct_bytes : DIRECT_BYTES_DEFAULT;
     store->bytes_max =
         limits->bytes_max > 0 ? limits->bytes_max : total_bytes / 100 * BYTES_MAX_PERCENT;
     return 0;

@@ -1,179 +1,430 @@
-/* Flushing in three steps: begin and end belong to the store's thread, run to
- * another. Run sees nothing of the store but what begin copied and two
- * descriptors: it opens the files by their paths, so mappings may come and go
- * meanwhile. */
+/* Flushing in three steps: begin and end belong to the store's thread, run to another. Run sees
+ * nothing of the store but what begin copied, its descriptors and the journal, which is nobody
+ * else's while a flush is under way.
+ *
+ * A flush writes one record: what moved since the last one, or a snapshot of the whole store that
+ * begins the journal's next file. Of each series that moved it either carries the rows themselves,
+ * or the columns are synced and it carries the position alone. */
 #include "store_internal.h"
 
+#include "clock_ns.h"
 #include "file_system.h"
+#include "journal_format.h"
+#include "planted.h"
+#include "state_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* From here on one sync of the whole file system is faster than one of each
- * file. */
-#define FILES_ONE_BY_ONE_MAX   64
-#define FOLDERS_ONE_BY_ONE_MAX 16
-#define FILES_A_SERIES         3
+/* What one record copies at most: it is copied by the thread that appends. */
+#define INLINE_BYTES_MAX (UINT64_C(8) << 20)
+/* Beside name, rows and entries. */
+#define ITEM_BYTES 96
 
 struct flush_item {
-    const char *name;
-    uint64_t id;
+    struct series *series; /* NULL: deleted meanwhile */
     uint64_t count;
     uint64_t runs_count;
-    enum series_clock clock;
-    bool is_new;
+    uint64_t rows_from; /* not yet in the columns for sure */
+    uint64_t runs_from;
+    uint64_t bytes; /* of those rows and runs, as the ring still has them */
+    bool is_direct;
+    uint8_t rows_reserve;
+    uint8_t runs_reserve;
 };
 
 struct store_flush {
-    int folder_fd;
-    int series_fd;
+    struct journal *journal;
+    enum flush_kind kind;
+    struct sync_list list;
+    struct journal_record record;
+    struct store_flush_counts counts;
     size_t item_count;
-    size_t new_count;
-    uint64_t bytes;
-    char *names;
     struct flush_item items[];
 };
 
-static uint64_t pending_bytes(const struct series *series)
+static uint64_t min_u64(uint64_t a, uint64_t b)
 {
-    uint64_t stamps = series_is_regular(series) ? series->runs_count - series->durable_runs
-                                                : series->count - series->durable;
-    return (series->count - series->durable) * series->sample_bytes +
-           stamps * series_stamp_row_bytes(series->type.clock);
+    return a < b ? a : b;
 }
 
-int store_flush_begin(struct store *store, struct store_flush **ret_flush)
+/* Rows or runs from one index to another that a ring of so many still has. */
+static uint64_t still_there(uint64_t from, uint64_t to, uint64_t capacity)
 {
-    size_t count = store->dirty_count;
-    size_t names_bytes = 0;
-    if (count == 0) {
-        *ret_flush = NULL;
+    return capacity > 0 ? min_u64(to - from, capacity) : to - from;
+}
+
+static uint64_t runs_capacity(const struct series *series)
+{
+    return series->capacity > 0 ? series->stamps_column.row_count : 0;
+}
+
+static void note_item(struct flush_item *item, struct series *series, enum flush_kind kind)
+{
+    bool is_whole = kind != FLUSH_RECORD;
+    *item = (struct flush_item){
+        .series = series,
+        .count = series->count,
+        .runs_count = series->runs_count,
+        .rows_from = is_whole ? series->synced : series->durable,
+        .runs_from = is_whole ? series->synced_runs : series->durable_runs,
+        .rows_reserve = series->rows_reserve_wanted,
+        .runs_reserve = series->runs_reserve_wanted,
+    };
+    if (series->broken != NULL) {
+        /* Its place is kept as it was. */
+        item->count = series->durable;
+        item->runs_count = series->durable_runs;
+    }
+    if (kind == FLUSH_SYNC || series->broken != NULL) {
+        item->rows_from = item->count;
+        item->runs_from = item->runs_count;
+    }
+    uint64_t rows = still_there(item->rows_from, item->count, series->capacity);
+    uint64_t row_bytes = series->sample_bytes + (series_is_regular(series) ? 0 : 8);
+    item->bytes = rows * row_bytes;
+    if (series_is_regular(series) && series->words != NULL)
+        item->bytes += still_there(item->runs_from, item->runs_count, runs_capacity(series)) *
+                       series->stamps_column.row_bytes;
+    /* What is not mapped is not read here, where appends wait. */
+    item->is_direct = (item->bytes >= series->store->direct_bytes) ||
+                      (series->words == NULL &&
+                       (item->rows_from < item->count || item->runs_from < item->runs_count));
+}
+
+static int compare_bytes(const void *a, const void *b)
+{
+    const struct flush_item *left = *(struct flush_item *const *)a;
+    const struct flush_item *right = *(struct flush_item *const *)b;
+    return left->bytes < right->bytes ? 1 : left->bytes > right->bytes ? -1 : 0;
+}
+
+/* Makes the largest items direct until the others fit. -ENOMEM. */
+static int limit_inline(struct store_flush *flush, uint64_t room)
+{
+    uint64_t bytes = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < flush->item_count; i++)
+        bytes += flush->items[i].is_direct ? 0 : flush->items[i].bytes;
+    if (bytes <= room)
         return 0;
-    }
-    for (size_t i = 0; i < count; i++)
-        names_bytes += store->dirty[i]->name_bytes + 1;
-    struct store_flush *flush = calloc(1, sizeof *flush + count * sizeof flush->items[0]);
-    char *names = malloc(names_bytes);
-    if (flush == NULL || names == NULL) {
-        free(flush);
-        free(names);
+    struct flush_item **order = malloc(flush->item_count * sizeof(struct flush_item *));
+    if (order == NULL)
         return -ENOMEM;
+    for (size_t i = 0; i < flush->item_count; i++)
+        if (!flush->items[i].is_direct)
+            order[count++] = &flush->items[i];
+    qsort(order, count, sizeof(struct flush_item *), compare_bytes);
+    for (size_t i = 0; i < count && bytes > room; i++) {
+        order[i]->is_direct = true;
+        bytes -= order[i]->bytes;
     }
-    flush->folder_fd = store->folder_fd;
-    flush->series_fd = store->series_fd;
-    flush->item_count = count;
-    flush->names = names;
-    for (size_t i = 0; i < count; i++) {
-        struct series *series = store->dirty[i];
-        flush->items[i] = (struct flush_item){
-            .name = names,
-            .id = series->id,
-            .count = series->count,
-            .runs_count = series->runs_count,
-            .clock = series->type.clock,
-            .is_new = series->is_new,
-        };
-        flush->new_count += series->is_new;
-        flush->bytes += pending_bytes(series);
-        memcpy(names, series->name, series->name_bytes + 1);
-        names += series->name_bytes + 1;
-        series->is_dirty = false;
+    free(order);
+    return 0;
+}
+
+/* `count` rows up to index `end` of a column that is mapped. */
+static struct journal_span span_of(const char *rows, uint64_t row_bytes, uint64_t ring_rows,
+                                   uint64_t end, uint64_t count)
+{
+    uint64_t slot = (end - count) % ring_rows;
+    uint64_t before_seam = min_u64(count, ring_rows - slot);
+    return (struct journal_span){
+        .bytes = {rows + slot * row_bytes, rows},
+        .byte_count = {before_seam * row_bytes, (count - before_seam) * row_bytes},
+    };
+}
+
+static void add_item(struct store_flush *flush, const struct flush_item *from)
+{
+    struct series *series = from->series;
+    struct store *store = series->store;
+    struct journal_entry entries[HEAD_SESSION_SLOTS];
+    struct journal_description description = {.id = series->id,
+                                              .capacity = series->capacity,
+                                              .created_ns = series->created_ns,
+                                              .type = series->type,
+                                              .name = series->name,
+                                              .name_bytes = series->name_bytes};
+    bool is_regular = series_is_regular(series);
+    bool is_whole = flush->kind != FLUSH_RECORD;
+    struct journal_item item = {.count = from->count,
+                                .entries = entries,
+                                .rows_reserve = from->rows_reserve,
+                                .runs_reserve = from->runs_reserve};
+    if (is_whole || !series->is_described) {
+        series->journal_slot = store->journal_slots++;
+        item.description = &description;
+    }
+    item.slot = series->journal_slot;
+    item.has_runs = is_regular && (is_whole || from->runs_count > series->durable_runs);
+    item.runs_count = from->runs_count;
+    item.has_reserve =
+        series->rows_reserve != from->rows_reserve || series->runs_reserve != from->runs_reserve ||
+        (item.description != NULL && (from->rows_reserve > 0 || from->runs_reserve > 0));
+    item.entry_count = store_partials_of(series, entries);
+    if (!from->is_direct) {
+        item.rows = still_there(from->rows_from, from->count, series->capacity);
+        item.runs =
+            is_regular ? still_there(from->runs_from, from->runs_count, runs_capacity(series)) : 0;
+    }
+    if (item.rows > 0)
+        item.values =
+            span_of(series->values, series->sample_bytes, series->ring_rows, item.count, item.rows);
+    if (item.rows > 0 && !is_regular)
+        item.stamps =
+            span_of((const char *)series->times, 8, series->ring_rows, item.count, item.rows);
+    if (item.runs > 0)
+        item.stamps = span_of(series->stamps_column.rows, series->stamps_column.row_bytes,
+                              series->stamps_column.row_count, item.runs_count, item.runs);
+    journal_record_add_item(&flush->record, &item);
+}
+
+/* The items of the flush: the dirty series, or all that can be written. */
+static void collect_items(struct store *store, struct store_flush *flush)
+{
+    if (flush->kind == FLUSH_RECORD) {
+        for (size_t i = 0; i < store->dirty_count; i++)
+            note_item(&flush->items[flush->item_count++], store->dirty[i], flush->kind);
+        return;
+    }
+    for (size_t at = 0; at <= store->index.mask; at++) {
+        struct series *series = store->index.slots[at].series;
+        if (series != NULL && (series->broken == NULL || series->is_described))
+            note_item(&flush->items[flush->item_count++], series, flush->kind);
+    }
+}
+
+/* Which files run is to sync. */
+static int list_files(const struct store *store, struct store_flush *flush)
+{
+    size_t count = 0;
+    size_t name_bytes = 0;
+    for (size_t i = 0; i < flush->item_count; i++) {
+        count++;
+        name_bytes += flush->items[i].series->name_bytes + 1;
+    }
+    int result = sync_list_new(&flush->list, count, name_bytes);
+    if (result < 0)
+        return result;
+    flush->list.folder_fd = store->folder_fd;
+    flush->list.series_fd = store->series_fd;
+    /* The new file will not know what was deleted: it must not come back. */
+    flush->list.everything = flush->kind != FLUSH_RECORD && store->has_unlinked;
+    for (size_t i = 0; i < flush->item_count; i++) {
+        const struct flush_item *item = &flush->items[i];
+        struct series *series = item->series;
+        bool is_stale = flush->kind == FLUSH_SYNC && series->broken == NULL &&
+                        (series->is_new || series->is_unsynced || !series->is_head_synced);
+        if (!item->is_direct && !is_stale)
+            continue;
+        sync_list_add(&flush->list, series->name, series->type.clock,
+                      series->is_new || flush->kind == FLUSH_SYNC);
         series_pages_cleaned(series);
     }
+    return 0;
+}
+
+static int build(struct store *store, struct store_flush *flush,
+                 const struct store_session *sessions, size_t session_count)
+{
+    collect_items(store, flush);
+    uint64_t fixed = (uint64_t)session_count * JOURNAL_SESSION_BYTES;
+    uint64_t pending = 0;
+    for (size_t i = 0; i < flush->item_count; i++) {
+        fixed += ITEM_BYTES;
+        pending += flush->items[i].bytes;
+    }
+    uint64_t room = INLINE_BYTES_MAX;
+    if (flush->kind == FLUSH_RECORD) {
+        uint64_t left = store->journal.byte_count - store->journal.used;
+        uint64_t taken = store_record_bytes_max(store, session_count);
+        room = min_u64(room, left > taken ? left - taken : 0);
+    } else {
+        room = min_u64(room, store->journal.bytes_wanted / 4);
+    }
+    int result = limit_inline(flush, room);
+    if (result == 0)
+        result = list_files(store, flush);
+    if (result < 0)
+        return result;
+    if (flush->kind != FLUSH_RECORD)
+        store->journal_slots = 0;
+    journal_record_begin(&flush->record, (size_t)(fixed + min_u64(pending, room)));
+    for (size_t i = 0; i < session_count; i++)
+        journal_record_add_session(&flush->record, &sessions[i]);
+    if (flush->kind == FLUSH_RECORD)
+        for (size_t i = 0; i < store->removed_count; i++)
+            journal_record_add_item(
+                &flush->record,
+                &(struct journal_item){.slot = store->removed[i], .is_removed = true});
+    for (size_t i = 0; i < flush->item_count; i++)
+        add_item(flush, &flush->items[i]);
+    flush->counts.series = flush->item_count;
+    flush->counts.bytes = pending;
+    return journal_record_end(&flush->record, store->id_highest, clock_realtime_ns());
+}
+
+uint64_t store_record_bytes_max(const struct store *store, size_t session_count)
+{
+    uint64_t bytes = JOURNAL_BLOCK_BYTES + JOURNAL_HEADER_BYTES +
+                     (uint64_t)session_count * JOURNAL_SESSION_BYTES +
+                     store->removed_count * (uint64_t)ITEM_BYTES +
+                     store->partial_count * (uint64_t)JOURNAL_ENTRY_BYTES;
+    for (size_t i = 0; i < store->dirty_count; i++)
+        bytes += ITEM_BYTES + (store->dirty[i]->is_described ? 0 : store->dirty[i]->name_bytes);
+    return bytes;
+}
+
+bool store_wants_all_sessions(const struct store *store, size_t session_count)
+{
+    return store->snapshot_is_due ||
+           !journal_has_room(&store->journal, store_record_bytes_max(store, session_count));
+}
+
+static int begin_kind(struct store *store, enum flush_kind kind,
+                      const struct store_session *sessions, size_t session_count,
+                      struct store_flush **ret_flush)
+{
+    size_t item_max = kind == FLUSH_RECORD ? store->dirty_count : store->index.count;
+    struct store_flush *flush = calloc(1, sizeof *flush + item_max * sizeof flush->items[0]);
+    if (flush == NULL)
+        return -ENOMEM;
+    flush->journal = &store->journal;
+    flush->kind = kind;
+    int result = store_partials_prune(store, sessions, session_count);
+    if (result == 0)
+        result = build(store, flush, sessions, session_count);
+    if (result < 0) {
+        sync_list_free(&flush->list);
+        journal_record_free(&flush->record);
+        free(flush);
+        return result;
+    }
+    for (size_t i = 0; i < flush->item_count; i++) {
+        struct series *series = flush->items[i].series;
+        series->is_dirty = false;
+        store_mark_unsynced(store, series);
+    }
     store->dirty_count = 0;
+    store->removed_count = 0;
+    store->flush = flush;
     *ret_flush = flush;
     return 0;
 }
 
-static int sync_file(const struct store_flush *flush, const struct flush_item *item,
-                     const char *file, struct error_text *error)
+int store_flush_begin(struct store *store, const struct store_session *sessions,
+                      size_t session_count, struct store_flush **ret_flush)
 {
-    char path[SERIES_PATH_BYTES];
-    series_path(item->name, file, path);
-    int fd = fs_open_read_at(flush->series_fd, path);
-    /* A series that was deleted meanwhile has nothing to keep. */
-    if (fd == -ENOENT)
+    assert(store->flush == NULL);
+    *ret_flush = NULL;
+    if (store->dirty_count == 0 && session_count == 0 && store->removed_count == 0 &&
+        !store->snapshot_is_due)
         return 0;
-    int result = fd < 0 ? fd : fs_sync_data(fd);
-    fs_close(fd);
-    return result < 0 ? error_set_errno(error, result, "cannot sync %s", path) : 0;
+    enum flush_kind kind = FLUSH_RECORD;
+    if (store->snapshot_is_due)
+        kind = FLUSH_SNAPSHOT;
+    else if (store_wants_all_sessions(store, session_count))
+        kind = FLUSH_SYNC;
+    return begin_kind(store, kind, sessions, session_count, ret_flush);
 }
 
-/* The folder of a new series and those above it, which may be new too. */
-static int sync_folders(const struct store_flush *flush, const struct flush_item *item,
-                        struct error_text *error)
+static int write_record(struct store_flush *flush, struct error_text *error)
 {
-    char path[STORE_NAME_BYTES_MAX + 1];
-    size_t length = strlen(item->name);
-    memcpy(path, item->name, length + 1);
-    for (;;) {
-        const char *folder = length > 0 ? path : ".";
-        int fd = fs_open_folder_at(flush->series_fd, folder);
-        int result = fd < 0 ? fd : fs_sync_folder(fd);
-        fs_close(fd);
-        if (result < 0 && result != -ENOENT)
-            return error_set_errno(error, result, "cannot sync the folder of %s", item->name);
-        if (length == 0)
-            return 0;
-        while (length > 0 && path[length - 1] != '/')
-            length--;
-        length -= length > 0;
-        path[length] = '\0';
-    }
-}
-
-static int sync_item(const struct store_flush *flush, const struct flush_item *item,
-                     struct error_text *error)
-{
-    int result = sync_file(flush, item, SERIES_VALUES_FILE, error);
-    if (result == 0)
-        result = sync_file(flush, item, series_stamps_file(item->clock), error);
-    if (result == 0)
-        result = sync_file(flush, item, SERIES_HEAD_FILE, error);
-    if (result == 0 && item->is_new) {
-        result = sync_file(flush, item, SERIES_META_FILE, error);
-        if (result == 0)
-            result = sync_folders(flush, item, error);
-    }
-    return result;
+    int result = flush->kind == FLUSH_RECORD ? journal_append(flush->journal, &flush->record)
+                                             : journal_begin_next(flush->journal, &flush->record);
+    return result < 0 ? error_set_errno(error, result, "cannot write the journal") : 0;
 }
 
 int store_flush_run(struct store_flush *flush, struct error_text *error)
 {
-    if (flush->item_count * FILES_A_SERIES > FILES_ONE_BY_ONE_MAX ||
-        flush->new_count > FOLDERS_ONE_BY_ONE_MAX) {
-        int result = fs_sync_file_system(flush->folder_fd);
-        return result < 0 ? error_set_errno(error, result, "cannot sync the file system") : 0;
-    }
     int result = 0;
-    for (size_t i = 0; i < flush->item_count && result == 0; i++)
-        result = sync_item(flush, &flush->items[i], error);
+    if (PLANTED(BUG_POSITION_BEFORE_DATA))
+        result = write_record(flush, error);
+    if (result == 0 && (flush->list.item_count > 0 || flush->list.everything))
+        result = sync_list_run(&flush->list, error);
+    if (result == 0 && !PLANTED(BUG_POSITION_BEFORE_DATA))
+        result = write_record(flush, error);
+    if (result < 0)
+        store_distrust(flush->journal->folder);
     return result;
+}
+
+void store_distrust(int folder)
+{
+    /* Where even that cannot be written, a store without STATE is not trusted either. */
+    if (state_file_write(folder, STORE_STATE_RECOVERING) < 0) {
+        (void)fs_remove_at(folder, STORE_STATE_FILE);
+        (void)fs_sync_folder(folder);
+    }
+}
+
+/* What the series knows of the disk from now on. */
+static void settle(struct store_flush *flush, const struct flush_item *item)
+{
+    struct series *series = item->series;
+    series->is_described = true;
+    if (series->broken != NULL)
+        return;
+    if (item->is_direct || flush->kind == FLUSH_SYNC) {
+        series->synced = item->count;
+        series->synced_runs = item->runs_count;
+        series->is_new = false;
+        if (flush->kind == FLUSH_SYNC && !series->is_dirty)
+            series->is_head_synced = true;
+    }
+    series->rows_reserve = item->rows_reserve;
+    series->runs_reserve = item->runs_reserve;
+    series->durable_runs = item->runs_count;
+    if (item->count > series->durable)
+        series_publish_durable(series, item->count);
+    series_limit_rows(series);
 }
 
 void store_flush_end(struct store *store, struct store_flush *flush, bool synced)
 {
+    assert(store->flush == flush);
+    store->flush = NULL;
     for (size_t i = 0; i < flush->item_count; i++) {
         const struct flush_item *item = &flush->items[i];
-        struct series *series = store_find(store, item->name, strlen(item->name));
-        /* Deleted meanwhile, or made anew under the same name. */
-        if (series == NULL || series->id != item->id)
+        if (item->series == NULL)
             continue;
-        if (!synced) {
-            store_mark_dirty(store, series);
-            continue;
-        }
-        series->is_new = series->is_new && !item->is_new;
-        series->durable_runs = item->runs_count;
-        if (item->count > series->durable)
-            series_publish_durable(series, item->count);
+        if (synced)
+            settle(flush, item);
+        else
+            store_mark_dirty(store, item->series);
     }
-    free(flush->names);
+    if (synced && flush->kind != FLUSH_RECORD) {
+        store->has_unlinked = store->has_unlinked && !flush->list.everything;
+        store->snapshot_is_due = false;
+        store_unsynced_renew(store);
+    }
+    sync_list_free(&flush->list);
+    journal_record_free(&flush->record);
     free(flush);
 }
 
 void store_flush_counts(const struct store_flush *flush, struct store_flush_counts *ret_counts)
 {
-    *ret_counts = (struct store_flush_counts){.series = flush->item_count, .bytes = flush->bytes};
+    *ret_counts = flush->counts;
+}
+
+void store_flush_forget(struct store_flush *flush, const struct series *series)
+{
+    for (size_t i = 0; i < flush->item_count; i++)
+        if (flush->items[i].series == series)
+            flush->items[i].series = NULL;
+}
+
+int store_flush_now(struct store *store, enum flush_kind kind, const struct store_session *sessions,
+                    size_t session_count, struct error_text *error)
+{
+    struct store_flush *flush;
+    int result = begin_kind(store, kind, sessions, session_count, &flush);
+    if (result < 0)
+        return error_set_errno(error, result, "cannot flush the store");
+    result = store_flush_run(flush, error);
+    store_flush_end(store, flush, result == 0);
+    return result;
 }

@@ -3,15 +3,16 @@
 #ifndef INGEST_STORE_INTERNAL_H
 #define INGEST_STORE_INTERNAL_H
 
+#include "journal_file.h"
 #include "series_internal.h"
 #include "store_index.h"
+#include "store_sync.h"
 
-/* Sessions that the heads knew of when the store was opened; see
- * store_sessions.c. */
-struct store_session {
-    uint64_t session; /* 0 = free */
-    uint64_t stored;
-};
+/* What was raised and not yet told; more than these are raised without being told. */
+#define STORE_RAISED_MAX 64
+
+#define JOURNAL_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define DIRECT_BYTES_DEFAULT  (UINT64_C(256) << 10)
 
 struct store {
     int folder_fd; /* STORE, open for as long as the store is: syncfs() tells each
@@ -28,8 +29,6 @@ struct store {
     uint64_t bytes_max; /* limits.bytes_max, or what stands for 0 */
     uint64_t reserved_bytes;
 
-    bool has_removed; /* series were deleted: that is synced when the store is closed */
-
     struct series **dirty; /* has room for every series */
     size_t dirty_count;
     size_t dirty_capacity;
@@ -42,9 +41,25 @@ struct store {
     size_t mapped_max;
     size_t mapped_hand;
 
-    struct store_session *sessions;
-    size_t sessions_mask;
-    size_t sessions_count;
+    struct journal journal;
+    uint64_t direct_bytes;
+    uint32_t journal_slots;    /* given in the file in use */
+    bool snapshot_is_due;      /* a checkpoint ended: the next flush begins the next file */
+    struct store_flush *flush; /* under way, or NULL */
+    struct store_checkpoint *checkpoint; /* likewise */
+    struct series **unsynced; /* named in the journal, columns not synced since; room for all */
+    size_t unsynced_count;
+    uint32_t *removed; /* slots of series that were deleted, for the next flush */
+    size_t removed_count;
+    bool has_unlinked; /* files of theirs, and the folders were not synced since */
+    size_t partial_count;
+    struct store_raised raised[STORE_RAISED_MAX];
+    size_t raised_count;
+    struct store_recovery recovery;
+    const struct journal_image *image; /* while the store is opened and the journal was read */
+
+    struct store_session *sessions; /* as the journal had them when the store was opened; sorted */
+    size_t session_count;
     bool (*is_durable)(uint64_t session, uint64_t sequence, void *context);
     void *is_durable_context;
 };
@@ -54,12 +69,16 @@ int store_add(struct store *store, struct series *series);
 /* Reads a series that is there on disk and adds it. -ENOMEM; what is wrong with
  * it makes it broken. */
 int store_add_found(struct store *store, const char *name);
+/* Visits the name of every folder that has a head.npy, in no order; stops as store_for_each(). */
+int store_for_each_name(const struct store *store, int (*visit)(const char *name, void *context),
+                        void *context);
 /* Takes it out again everywhere and frees it. */
 void store_drop(struct store *store, struct series *series);
 
 /* Puts a series into the list of dirty ones. */
 static inline void store_mark_dirty(struct store *store, struct series *series)
 {
+    series->is_head_synced = false;
     if (series->is_dirty)
         return;
     assert(store->dirty_count < store->dirty_capacity);
@@ -92,10 +111,57 @@ int store_budget_check_free(const struct store *store, uint64_t bytes);
 int store_rule_capacity(const struct series_rule *rule, const struct series_type *type,
                         int64_t period_ps, uint64_t *ret_capacity);
 
-/* ---- store_sessions.c ---- */
+/* ---- store_flush.c ---- */
 
-/* Takes in what one head says of its sessions. -ENOMEM. */
-int store_sessions_learn(struct store *store, const int64_t words[HEAD_WORDS]);
+enum flush_kind {
+    FLUSH_RECORD,   /* what moved since the last one */
+    FLUSH_SNAPSHOT, /* begins the next journal file, after a checkpoint */
+    FLUSH_SYNC      /* the same, and syncs all columns itself */
+};
+
+/* Begins, runs and ends one flush in this thread. */
+int store_flush_now(struct store *store, enum flush_kind kind, const struct store_session *sessions,
+                    size_t session_count, struct error_text *error);
+/* The series goes away while the flush is under way. */
+void store_flush_forget(struct store_flush *flush, const struct series *series);
+/* What the next record takes at most, beside rows. */
+uint64_t store_record_bytes_max(const struct store *store, size_t session_count);
+/* A sync failed: from now on STATE says that the arrays are not to be trusted. */
+void store_distrust(int folder);
+
+/* ---- store_checkpoint.c ---- */
+
+void store_checkpoint_forget(struct store_checkpoint *checkpoint, const struct series *series);
+/* The journal names it from now on. */
+void store_mark_unsynced(struct store *store, struct series *series);
+void store_unsynced_renew(struct store *store);
+
+/* ---- store_partials.c ---- */
+
+/* An entry takes the place of an older one of its session. -ENOMEM. */
+int store_partials_add(struct store *store, struct series *series,
+                       const struct journal_entry *entry);
+size_t store_partials_of(const struct series *series,
+                         struct journal_entry ret_entries[HEAD_SESSION_SLOTS]);
+/* Drops those that these sessions have passed. -ENOMEM. */
+int store_partials_prune(struct store *store, const struct store_session *sessions, size_t count);
+void store_partials_forget(struct store *store, struct series *series);
+/* After a kill: the entries of a head that are above what the journal knows of their sessions. */
+int store_learn_partials(struct store *store, struct series *series,
+                         const int64_t words[HEAD_WORDS]);
+
+/* ---- store_recover.c ---- */
+
+/* After a power cut: brings every series that the journal knows to the position that it says.
+ * Errors are those of the system; what cannot be brought back is counted and left. */
+int store_recover(struct store *store, const struct journal_image *image, struct error_text *error);
+
+/* ---- store_locate.c ---- */
+
+/* The name under which a series is on disk: what the journal says, or another if it was renamed
+ * since, into `buffer`. NULL: no memory. */
+const char *store_recovery_name(struct store *store, const struct journal_series *from,
+                                char buffer[STORE_NAME_BYTES_MAX + 1]);
 
 /* ---- meta_file.c ---- */
 

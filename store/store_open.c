@@ -2,7 +2,10 @@
 
 #include "clock_ns.h"
 #include "file_system.h"
+#include "journal_format.h"
+#include "planted.h"
 #include "series_name.h"
+#include "state_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -45,7 +48,7 @@ static int note_entry(const char *entry, bool is_folder, void *context)
     struct contents *contents = context;
     (void)is_folder;
     if (strcmp(entry, STORE_LOCK_FILE) == 0 || strcmp(entry, STORE_STATUS_FILE) == 0 ||
-        strcmp(entry, STORE_SERIES_DIR) == 0)
+        strcmp(entry, STORE_STATE_FILE) == 0 || strcmp(entry, STORE_SERIES_DIR) == 0)
         contents->has_ours = true;
     else if (strcmp(entry, "lost+found") != 0)
         contents->has_others = true;
@@ -93,6 +96,10 @@ int store_add(struct store *store, struct series *series)
         if (dirty == NULL)
             return -ENOMEM;
         store->dirty = dirty;
+        struct series **unsynced = realloc(store->unsynced, capacity * sizeof(struct series *));
+        if (unsynced == NULL)
+            return -ENOMEM;
+        store->unsynced = unsynced;
         store->dirty_capacity = capacity;
     }
     int result = store_index_insert(&store->index, series);
@@ -104,19 +111,99 @@ int store_add(struct store *store, struct series *series)
     return 0;
 }
 
+static void forget(struct series **list, size_t *count, const struct series *series)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (list[i] == series) {
+            list[i] = list[--*count];
+            return;
+        }
+    }
+}
+
 void store_drop(struct store *store, struct series *series)
 {
     store_index_remove(&store->index, series);
     store->reserved_bytes -= series->file_bytes;
     if (series->broken != NULL)
         store->broken_count--;
-    for (size_t i = 0; series->is_dirty && i < store->dirty_count; i++) {
-        if (store->dirty[i] == series) {
-            store->dirty[i] = store->dirty[--store->dirty_count];
-            break;
-        }
-    }
+    if (series->is_dirty)
+        forget(store->dirty, &store->dirty_count, series);
+    if (series->is_unsynced)
+        forget(store->unsynced, &store->unsynced_count, series);
+    if (store->flush != NULL)
+        store_flush_forget(store->flush, series);
+    if (store->checkpoint != NULL)
+        store_checkpoint_forget(store->checkpoint, series);
+    for (size_t i = 0; i < store->raised_count; i++)
+        if (store->raised[i].series == series)
+            store->raised[i--] = store->raised[--store->raised_count];
+    store_partials_forget(store, series);
     series_free(series);
+}
+
+/* Frees a series that is not in the index. */
+static void series_drop_unlisted(struct store *store, struct series *series)
+{
+    if (series->broken != NULL)
+        store->broken_count--;
+    store_partials_forget(store, series);
+    series_free(series);
+}
+
+/* What to do with a series that is there on disk, by what the journal says of it. */
+enum found { FOUND_TAKE, FOUND_REMOVE };
+
+static enum found judge_found(struct store *store, struct series *series)
+{
+    const struct journal_image *image = store->image;
+    if (image == NULL || series->id == 0)
+        return FOUND_TAKE;
+    const struct journal_series *known = journal_image_find(image, series->id);
+    if (known != NULL && known->is_removed)
+        return FOUND_REMOVE; /* it was deleted, and its files were not yet */
+    if (known != NULL) {
+        series->rows_reserve = series->rows_reserve_wanted = (uint8_t)known->rows_reserve;
+        series->runs_reserve = series->runs_reserve_wanted = (uint8_t)known->runs_reserve;
+        return FOUND_TAKE;
+    }
+    if (store->recovery.start != STORE_START_POWER || series->broken != NULL)
+        return FOUND_TAKE;
+    if (series->id > image->id_highest) {
+        store->recovery.series_forgotten++;
+        store->recovery.rows_lost_min += series->count;
+        return FOUND_REMOVE;
+    }
+    series_break(series, "the journal does not know it, so nobody can say how much of it is right");
+    return FOUND_TAKE;
+}
+
+/* A series that was not made whole before the power was lost: its head never reached the disk. */
+static bool is_unborn(const struct store *store, const struct series *series)
+{
+    char path[SERIES_PATH_BYTES];
+    int64_t magic = 0;
+    size_t read_bytes = 0;
+    if (store->recovery.start != STORE_START_POWER || series->broken == NULL || series->id != 0)
+        return false;
+    int fd = fs_open_read_at(store->series_fd, series_path(series->name, SERIES_HEAD_FILE, path));
+    if (fd < 0)
+        return false;
+    int result = fs_read_at(fd, &magic, sizeof magic, NPY_HEADER_BYTES, &read_bytes);
+    fs_close(fd);
+    return result == 0 && magic == 0;
+}
+
+/* A killed writer's append was cut: the words are put right now, since the last stamp and the
+ * sessions are asked for before the first write. */
+static void finish_append(struct store *store, struct series *series, int64_t words[HEAD_WORDS])
+{
+    if (store->recovery.start == STORE_START_CLEAN || series->frontier <= series->count)
+        return;
+    (void)series_map(series); /* a failure that lasts is met again by the first append */
+    if (series->words != NULL)
+        for (unsigned w = 0; w < HEAD_WORDS; w++)
+            words[w] = series_word_load(series, w);
 }
 
 int store_add_found(struct store *store, const char *name)
@@ -126,31 +213,33 @@ int store_add_found(struct store *store, const char *name)
     if (series == NULL)
         return -ENOMEM;
     int result = series_inspect(series, words);
-    /* An append was cut: its words are put right now, since the last stamp and
-     * the sessions are asked for before the first write. */
-    if (result == 0 && series->broken == NULL && series->frontier > series->count) {
-        (void)series_map(series); /* a failure that lasts is met again by the first append */
-        if (series->words != NULL)
-            for (unsigned w = 0; w < HEAD_WORDS; w++)
-                words[w] = series_word_load(series, w);
+    if (result == 0 && (is_unborn(store, series) || judge_found(store, series) == FOUND_REMOVE)) {
+        series_drop_unlisted(store, series);
+        result = store_remove_files(store->series_fd, name);
+        return result < 0 ? result : 0;
     }
     if (result == 0 && series->broken == NULL) {
-        result = store_sessions_learn(store, words);
+        finish_append(store, series, words);
+        if (store->recovery.start == STORE_START_KILLED)
+            result = store_learn_partials(store, series, words);
         if (words[HEAD_EPOCH] >= store->epoch)
             store->epoch = words[HEAD_EPOCH] + 1;
         if (series->last_time_ns > store->newest_ns)
             store->newest_ns = series->last_time_ns;
+        series_limit_rows(series);
     }
     if (result == 0)
         result = store_add(store, series);
     if (result < 0)
-        series_free(series);
+        series_drop_unlisted(store, series);
     return result;
 }
 
 /* Where the scan is: the name so far, and how deep. */
 struct scan {
-    struct store *store;
+    const struct store *store;
+    int (*visit)(const char *name, void *context);
+    void *context;
     char name[STORE_NAME_BYTES_MAX + 1];
     size_t name_bytes;
 };
@@ -164,7 +253,7 @@ static int scan_entry(const char *entry, bool is_folder, void *context)
     if (!is_folder) {
         if (strcmp(entry, SERIES_HEAD_FILE) != 0 || before == 0)
             return 0;
-        return store_add_found(scan->store, scan->name);
+        return scan->visit(scan->name, scan->context);
     }
     /* What cannot be a name is none of ours; `ingest-query verify` shows it. */
     int added = snprintf(scan->name + before, sizeof scan->name - before, "%s%s",
@@ -183,7 +272,21 @@ static int scan_entry(const char *entry, bool is_folder, void *context)
 static int scan_folder(struct scan *scan)
 {
     const char *path = scan->name_bytes > 0 ? scan->name : ".";
-    return fs_for_each_entry(scan->store->series_fd, path, scan_entry, scan);
+    int result = fs_for_each_entry(scan->store->series_fd, path, scan_entry, scan);
+    /* A series that was taken away as it was visited may have taken its folder with it. */
+    return result == -ENOENT && scan->name_bytes > 0 ? 0 : result;
+}
+
+int store_for_each_name(const struct store *store, int (*visit)(const char *name, void *context),
+                        void *context)
+{
+    struct scan scan = {.store = store, .visit = visit, .context = context};
+    return scan_folder(&scan);
+}
+
+static int add_name(const char *name, void *context)
+{
+    return store_add_found(context, name);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -224,17 +327,154 @@ static int break_twins(struct store *store)
     return 0;
 }
 
-/* What a writer before us appended and did not live to sync. A series that was never synced may
- * lack its folders on disk, too. */
-static void mark_unsynced(struct store *store)
+/* ---- recovery ---- */
+
+/* Series that cannot be used keep their place in the journal, for the day when they are mended. */
+static void keep_broken(struct store *store, const struct journal_image *image)
 {
-    for (size_t at = 0; store->index.count > 0 && at <= store->index.mask; at++) {
-        struct series *series = store->index.slots[at].series;
-        if (series == NULL || series->broken != NULL || series->durable >= series->count)
+    for (size_t i = 0; i < image->series_count; i++) {
+        const struct journal_series *from = &image->series[i];
+        const struct journal_description *description = &from->description;
+        struct series *series = store_find(store, description->name, description->name_bytes);
+        if (from->is_removed || series == NULL || series->broken == NULL ||
+            (series->id != 0 && series->id != description->id))
             continue;
-        series->is_new = series->durable == 0;
-        store_mark_dirty(store, series);
+        series->id = description->id;
+        series->type = description->type;
+        series->capacity = description->capacity;
+        series->created_ns = description->created_ns;
+        series->durable = from->count;
+        series->durable_runs = from->runs_count;
+        series->is_described = true;
     }
+}
+
+/* How the store was left. `load`: what became of reading its journal. Negative: it cannot be opened
+ * without guessing. */
+static int judge_start(struct store *store, enum store_state state, int load, bool is_damaged,
+                       struct error_text *error)
+{
+    struct store_recovery *recovery = &store->recovery;
+    recovery->reason = state_text(state);
+    /* STATE is written when the first snapshot is synced. */
+    if (state == STORE_STATE_NONE && load == -ENODATA) {
+        recovery->start = STORE_START_NEW;
+        recovery->reason = "it has no journal yet";
+        return 0;
+    }
+    recovery->start = state == STORE_STATE_CLEAN     ? STORE_START_CLEAN
+                      : state == STORE_STATE_RUNNING ? STORE_START_KILLED
+                                                     : STORE_START_POWER;
+    if (recovery->start != STORE_START_POWER)
+        return 0;
+    if (load == -ENODATA)
+        return error_set(error, -EBADMSG,
+                         "recovery is due (%s), and no journal has a whole snapshot; ingestd "
+                         "--repair brings back what can be proved",
+                         recovery->reason);
+    if (is_damaged)
+        return error_set(error, -EBADMSG,
+                         "recovery is due (%s), and the journal is damaged; ingestd --repair "
+                         "brings back what can be proved",
+                         recovery->reason);
+    return 0;
+}
+
+static int scan_series(struct store *store, const char *path, struct error_text *error)
+{
+    int result = store_for_each_name(store, add_name, store);
+    if (result == 0)
+        result = break_twins(store);
+    return result < 0 ? error_set_errno(error, result, "cannot read the series of %s", path) : 0;
+}
+
+/* What is not known to be synced is synced by the first flush; after that all is durable. */
+static void mark_all_unsynced(struct store *store)
+{
+    for (size_t at = 0; at <= store->index.mask; at++) {
+        struct series *series = store->index.slots[at].series;
+        if (series == NULL || series->broken != NULL)
+            continue;
+        bool is_clean = store->recovery.start == STORE_START_CLEAN;
+        if (is_clean) {
+            series->durable = series->count;
+            series->durable_runs = series->runs_count;
+            series->synced = series->count;
+            series->synced_runs = series->runs_count;
+        } else {
+            series->is_new = true; /* its folders too */
+            store_mark_unsynced(store, series);
+        }
+        series->is_head_synced = is_clean;
+    }
+}
+
+/* From the files of a store that is locked and whose folders are open. */
+static int recover(struct store *store, const char *path, struct error_text *error)
+{
+    struct journal_image image = {0};
+    uint8_t *bytes = NULL;
+    enum store_state state;
+    int result = state_file_read(store->folder_fd, &state);
+    if (result < 0)
+        return error_set_errno(error, result, "cannot read %s/" STORE_STATE_FILE, path);
+    int load = journal_load(&store->journal, &image, &bytes);
+    bool is_damaged = load == -EBADMSG || (load == 0 && image.is_damaged);
+    if (load < 0 && load != -ENODATA && load != -EBADMSG)
+        return error_set_errno(error, load, "cannot read the journal of %s", path);
+    result = judge_start(store, state, load, is_damaged, error);
+    if (result == 0 && store->recovery.start == STORE_START_POWER) {
+        result = state_file_write(store->folder_fd, PLANTED(BUG_RUNNING_TOO_EARLY)
+                                                        ? STORE_STATE_RUNNING
+                                                        : STORE_STATE_RECOVERING);
+        if (result < 0)
+            error_set_errno(error, result, "cannot write %s/" STORE_STATE_FILE, path);
+        else
+            result = store_recover(store, &image, error);
+    }
+    if (result == 0 && load == 0) {
+        store->image = &image;
+        store->id_highest = image.id_highest;
+        store->recovery.records = image.record_count;
+        store->sessions = image.sessions;
+        store->session_count = image.session_count;
+        image.sessions = NULL;
+    }
+    if (result == 0)
+        result = scan_series(store, path, error);
+    store->image = NULL;
+    if (result == 0 && load == 0)
+        keep_broken(store, &image);
+    if (load == 0)
+        journal_image_free(&image);
+    free(bytes);
+    return result;
+}
+
+/* All that is there now becomes durable; only then is it believed. */
+static int begin_running(struct store *store, const char *path, struct error_text *error)
+{
+    mark_all_unsynced(store);
+    int result = store_flush_now(store, FLUSH_SYNC, store->sessions, store->session_count, error);
+    if (result < 0)
+        return result;
+    result = journal_remove_others(&store->journal);
+    if (result == 0)
+        result = journal_prepare_next(&store->journal);
+    if (result == 0)
+        result = state_file_write(store->folder_fd, STORE_STATE_RUNNING);
+    return result < 0 ? error_set_errno(error, result, "cannot make the journal of %s", path) : 0;
+}
+
+static void set_options(struct store *store, const struct store_limits *limits)
+{
+    uint64_t bytes = limits->journal_bytes > 0 ? limits->journal_bytes : JOURNAL_BYTES_DEFAULT;
+    if (bytes < JOURNAL_BYTES_MIN)
+        bytes = JOURNAL_BYTES_MIN;
+    if (bytes > JOURNAL_BYTES_MAX)
+        bytes = JOURNAL_BYTES_MAX;
+    journal_init(&store->journal, store->folder_fd,
+                 bytes / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES);
 }
 
 /* ---- */
@@ -245,7 +485,9 @@ int store_open(const char *path, const struct store_limits *limits, struct store
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL)
         return error_set(error, -ENOMEM, "no memory for the store");
+    int64_t began_ns = clock_monotonic_ns();
     store->folder_fd = -1;
+    store->journal.fd = -1;
     store->series_fd = -1;
     store->lock_fd = -1;
     store->newest_ns = TIME_NONE_NS;
@@ -267,15 +509,13 @@ int store_open(const char *path, const struct store_limits *limits, struct store
     if (result < 0)
         goto failed;
 
-    struct scan scan = {.store = store};
-    result = scan_folder(&scan);
+    set_options(store, limits);
+    result = recover(store, path, error);
     if (result == 0)
-        result = break_twins(store);
-    if (result < 0) {
-        error_set_errno(error, result, "cannot read the series of %s", path);
+        result = begin_running(store, path, error);
+    if (result < 0)
         goto failed;
-    }
-    mark_unsynced(store);
+    store->recovery.duration_ns = clock_monotonic_ns() - began_ns;
     *ret_store = store;
     return 0;
 
@@ -288,19 +528,73 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
-    for (size_t at = 0; store->index.slots != NULL && at <= store->index.mask; at++)
+    for (size_t at = 0; store->index.slots != NULL && at <= store->index.mask; at++) {
+        if (store->index.slots[at].series == NULL)
+            continue;
+        store_partials_forget(store, store->index.slots[at].series);
         series_free(store->index.slots[at].series);
+    }
     store_index_free(&store->index);
+    journal_close(&store->journal);
+    free(store->unsynced);
+    free(store->removed);
     free(store->dirty);
     free(store->mapped);
     free(store->sessions);
-    /* Once for all that were deleted; until then a power cut may bring one back. */
-    if (store->has_removed)
-        (void)fs_sync_file_system(store->folder_fd);
     fs_close(store->series_fd);
     fs_close(store->folder_fd);
     fs_close(store->lock_fd);
     free(store);
+}
+
+int store_finish(struct store *store, const struct store_session *sessions, size_t session_count,
+                 struct error_text *error)
+{
+    assert(store->flush == NULL && store->checkpoint == NULL);
+    int result = 0;
+    /* First the words in the heads, `durable` too, then the sync that takes them along. */
+    if (store->dirty_count > 0 && !store_wants_all_sessions(store, session_count))
+        result = store_flush_now(store, FLUSH_RECORD, sessions, session_count, error);
+    if (result == 0)
+        result = store_flush_now(store, FLUSH_SYNC, sessions, session_count, error);
+    if (result == 0) {
+        result = state_file_write(store->folder_fd, STORE_STATE_CLEAN);
+        if (result < 0)
+            error_set_errno(error, result, "cannot write " STORE_STATE_FILE);
+    }
+    return result;
+}
+
+void store_recovery(const struct store *store, struct store_recovery *ret_recovery)
+{
+    *ret_recovery = store->recovery;
+}
+
+void store_journal_usage(const struct store *store, struct store_journal_usage *ret_usage)
+{
+    *ret_usage = (struct store_journal_usage){.number = store->journal.number,
+                                              .used_bytes = store->journal.used,
+                                              .file_bytes = store->journal.byte_count,
+                                              .written_bytes = store->journal.bytes_written};
+}
+
+int store_for_each_session(struct store *store,
+                           int (*visit)(uint64_t session, uint64_t stored, void *context),
+                           void *context)
+{
+    int result = 0;
+    for (size_t i = 0; i < store->session_count && result == 0; i++)
+        result = visit(store->sessions[i].session, store->sessions[i].stored, context);
+    return result;
+}
+
+void store_set_session_oracle(struct store *store,
+                              bool (*is_durable)(uint64_t session, uint64_t sequence,
+                                                 void *context),
+                              void *context)
+{
+    store->is_durable = is_durable;
+    store->is_durable_context = context;
 }
 
 int64_t store_newest_ns(const struct store *store)

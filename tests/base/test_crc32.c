@@ -3,6 +3,7 @@
 #include "cmocka_tests.h"
 #include "crc32.h"
 #include "crc32_internal.h"
+#include "crc32c.h"
 #include "random_bits.h"
 
 #include <string.h>
@@ -57,6 +58,21 @@ static void test_published_vectors(void **state)
     assert_int_equal(crc32_update(0, zeros, sizeof zeros), 0xEFB5AF2E);
 }
 
+/* RFC 3720, appendix B.4, and the usual check value. */
+static void test_castagnoli_vectors(void **state)
+{
+    (void)state;
+    uint8_t bytes[32] = {0};
+    assert_int_equal(crc32c_update(0, "123456789", 9), 0xE3069283);
+    assert_int_equal(crc32c_update(0, bytes, sizeof bytes), 0x8A9136AA);
+    memset(bytes, 0xff, sizeof bytes);
+    assert_int_equal(crc32c_update(0, bytes, sizeof bytes), 0x62A8AB43);
+    for (uint8_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = i;
+    assert_int_equal(crc32c_update(0, bytes, sizeof bytes), 0x46DD794E);
+    assert_int_equal(crc32c_update(crc32c_update(0, bytes, 13), bytes + 13, 19), 0x46DD794E);
+}
+
 static void test_every_length_and_alignment(void **state)
 {
     (void)state;
@@ -108,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_vectors),
+        cmocka_unit_test(test_castagnoli_vectors),
         cmocka_unit_test(test_every_length_and_alignment),
         cmocka_unit_test(test_splits_continue),
         cmocka_unit_test(test_fast_kernel_is_chosen),

@@ -101,8 +101,9 @@ static void test_sections(void **state)
     EXPECT("[]\nlevel = x\n", "1: the line names no section", NULL);
     EXPECT("[ log ]\n", "1: [ log ] unknown section; ", NULL);
     EXPECT("[Store]\npath = /x\n", "1: [Store] unknown section; did you mean [store]?", NULL);
-    EXPECT("[checkpoint]\ninterval = 5min\n",
-           "1: [checkpoint] unknown section; the sections are [store] [listen] [flush] [security] "
+    EXPECT("[nonsense]\ninterval = 5min\n",
+           "1: [nonsense] unknown section; the sections are [store] [listen] [flush] [checkpoint] "
+           "[security] "
            "[clock] [log] [series.LABEL]",
            NULL);
     EXPECT("[series]\nmatch = a\n", "1: [series] unknown section; did you mean [series.LABEL]?",
@@ -122,8 +123,8 @@ static void test_keys(void **state)
            NULL);
     EXPECT("[log]\nmatch = a\n", "2: [log] match: unknown key; it is a key of [series.LABEL]",
            NULL);
-    EXPECT("[flush]\ndirect_bytes = 256KiB\n",
-           "2: [flush] direct_bytes: unknown key; its keys are interval", NULL);
+    EXPECT("[flush]\nbytes = 256KiB\n",
+           "2: [flush] bytes: unknown key; its keys are interval direct_bytes", NULL);
     EXPECT(
         "[series.a]\nmatch = a\nretention = 1d\n",
         "3: [series.a] retention: unknown key; its keys are match mode capacity preallocate late "

@@ -23,7 +23,7 @@ def declared():
 class Sample(unittest.TestCase):
     def test_sample_has_every_key_with_its_default(self):
         settings = declared()
-        self.assertEqual(len(settings), 23)
+        self.assertEqual(len(settings), 26)
         section, sample = None, {}
         for line in read("config", "ingestd.ini").splitlines():
             self.assertLess(len(line), 200)

@@ -209,7 +209,7 @@ void crash_gateway_delete(struct crash_run *run)
     if (series == NULL)
         return;
     run->series[number].was_deleted = true;
-    int result = store_delete(run->store, series, &error);
+    int result = store_delete(run->store, &series, 1, NULL, NULL, &error);
     if (result < 0)
         (void)refused(run, error.text, result);
     if (store_find(run->store, name, strlen(name)) == NULL) {

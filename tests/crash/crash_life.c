@@ -255,7 +255,10 @@ static bool tick(void)
     struct error_text error;
     struct crash_state state;
     crash_state_now(&run, &state);
-    int result = store_flush_begin(run.store, &flush);
+    struct store_session sessions[CRASH_SESSIONS_MAX];
+    for (size_t i = 0; i < run.plan.session_count; i++)
+        sessions[i] = (struct store_session){run.sessions[i].id, run.sessions[i].stored};
+    int result = store_flush_begin(run.store, sessions, run.plan.session_count, &flush);
     if (result < 0)
         crash_fail("store_flush_begin: %s", strerror(-result));
     run.states[run.state_count++] = state;

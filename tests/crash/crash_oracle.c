@@ -147,7 +147,7 @@ void crash_oracle_adopt(struct crash_run *run, bool was_cut)
         uint64_t ahead = series->ahead;
         if (series->was_deleted && view.state.series[i].exists) {
             struct series *found = store_find(run->store, plan->name, strlen(plan->name));
-            if (store_delete(run->store, found, &error) < 0)
+            if (store_delete(run->store, &found, 1, NULL, NULL, &error) < 0)
                 crash_fail("cannot delete %s again: %s", plan->name, error.text);
             view.state.series[i].exists = false;
         }

@@ -60,7 +60,7 @@ void crash_plan_make(struct crash_plan *plan, uint64_t *random)
     *plan = (struct crash_plan){
         .series_count = 1 + random_bits(random) % CRASH_SERIES_MAX,
         .session_count = 1 + random_bits(random) % 3,
-        .limits = {.series_max = 100},
+        .limits = {.series_max = 100, .journal_bytes = 64 << 10},
         .steps = (unsigned)ONE_OF(random, 10, 30, 60, 120),
         .tick_every = (unsigned)ONE_OF(random, 2, 5, 12, 40),
         .delete_every = 0,

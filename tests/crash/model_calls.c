@@ -1,6 +1,7 @@
 /* store/file_system.h over a world of model_disk.h, and the clock and the random bytes that the
  * store asks for: everything that a run depends on comes from its seed. */
 #include "model_disk.h"
+#include "planted.h"
 
 #include "clock_ns.h"
 #include "file_system.h"
@@ -17,6 +18,8 @@
 #define FREE_BYTES     (UINT64_C(1) << 30)
 
 int64_t model_now_ns;
+
+enum planted_bug planted_bug;
 
 int64_t clock_realtime_ns(void)
 {

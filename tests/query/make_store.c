@@ -99,7 +99,7 @@ static void flush(void)
 {
     struct store_flush *pending = NULL;
     struct error_text error = {""};
-    int result = store_flush_begin(store, &pending);
+    int result = store_flush_begin(store, NULL, 0, &pending);
     if (result == 0 && pending != NULL) {
         result = store_flush_run(pending, &error);
         store_flush_end(store, pending, result == 0);
@@ -107,9 +107,16 @@ static void flush(void)
     answer(result, &error);
 }
 
+static void delete_series(const char *name)
+{
+    struct series *series = store_find(store, name, strlen(name));
+    struct error_text error = {""};
+    answer(store_delete(store, &series, 1, NULL, NULL, &error), &error);
+}
+
 int main(int argc, char **argv)
 {
-    struct store_limits limits = {.series_max = 100000};
+    struct store_limits limits = {.series_max = 100000, .journal_bytes = 1 << 20};
     struct error_text error = {""};
     char line[1024], name[256];
     if (argc != 2 || answer(store_open(argv[1], &limits, &store, &error), &error) < 0)
@@ -120,10 +127,11 @@ int main(int argc, char **argv)
         else if (strncmp(line, "append ", 7) == 0)
             append(line);
         else if (sscanf(line, "delete %255s", name) == 1)
-            answer(store_delete(store, store_find(store, name, strlen(name)), &error), &error);
+            delete_series(name);
         else
             flush();
     }
+    answer(store_finish(store, NULL, 0, &error), &error);
     store_close(store);
     return 0;
 }

@@ -28,7 +28,8 @@ int main(int argc, char **argv)
     struct store *store = NULL;
     struct series *series = NULL;
     struct error_text error = {""};
-    const struct store_limits limits = {.bytes_max = UINT64_C(1) << 40, .series_max = 10};
+    const struct store_limits limits = {
+        .bytes_max = UINT64_C(1) << 40, .series_max = 10, .journal_bytes = 256 << 10};
     struct series_rule rule = series_rule_default;
     rule.mode = SERIES_MODE_GROW;
     rule.jitter_ns = 0;

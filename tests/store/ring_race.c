@@ -120,7 +120,8 @@ static void race_writer(const struct racer *racer)
     struct store *store = NULL;
     struct series *series[SERIES] = {NULL};
     struct error_text error = {""};
-    const struct store_limits limits = {.bytes_max = UINT64_C(1) << 40, .series_max = 10};
+    const struct store_limits limits = {
+        .bytes_max = UINT64_C(1) << 40, .series_max = 10, .journal_bytes = 256 << 10};
     must(store_open(racer->folder, &limits, &store, &error) == 0, shared,
          "the store does not open");
     struct series_rule rule = series_rule_default;

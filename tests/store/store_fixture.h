@@ -33,7 +33,9 @@ struct fixture {
     struct error_text error;
 };
 
-static const struct store_limits fixture_limits = {.series_max = 100000};
+/* A small journal, so that its files are made in no time. */
+static const struct store_limits fixture_limits = {.series_max = 100000,
+                                                   .journal_bytes = 256 << 10};
 
 static inline void fixture_open(struct fixture *fixture)
 {
@@ -150,11 +152,16 @@ static inline int append_count(struct series *series, uint64_t count)
 static inline void fixture_flush(struct fixture *fixture)
 {
     struct store_flush *flush = NULL;
-    assert_int_equal(store_flush_begin(fixture->store, &flush), 0);
+    assert_int_equal(store_flush_begin(fixture->store, NULL, 0, &flush), 0);
     if (flush == NULL)
         return;
     assert_int_equal(store_flush_run(flush, &fixture->error), 0);
     store_flush_end(fixture->store, flush, true);
+}
+
+static inline int fixture_delete(struct fixture *fixture, struct series *series)
+{
+    return store_delete(fixture->store, &series, 1, NULL, NULL, &fixture->error);
 }
 
 /* "<store>/series/<name>/<file>"; free it. */

@@ -24,7 +24,7 @@ static void test_delete(void **state)
     uint64_t reserved_bytes = usage.reserved_bytes;
     struct series *series = fixture_find(fixture, "a/b");
     uint64_t bytes = series->file_bytes;
-    assert_int_equal(store_delete(fixture->store, series, &fixture->error), 0);
+    assert_int_equal(fixture_delete(fixture, series), 0);
     assert_null(fixture_find(fixture, "a/b"));
     /* Its folder holds another series; that one's goes with all above it. */
     assert_true(fixture_has_file(fixture, "a/b/c", SERIES_HEAD_FILE));
@@ -32,8 +32,7 @@ static void test_delete(void **state)
     store_usage(fixture->store, &usage);
     assert_int_equal(usage.reserved_bytes, reserved_bytes - bytes);
     assert_int_equal(usage.series_count, 1);
-    assert_int_equal(store_delete(fixture->store, fixture_find(fixture, "a/b/c"), &fixture->error),
-                     0);
+    assert_int_equal(fixture_delete(fixture, fixture_find(fixture, "a/b/c")), 0);
     assert_false(fixture_has_file(fixture, "a", ""));
     store_usage(fixture->store, &usage);
     assert_int_equal(usage.reserved_bytes, 0);
@@ -53,7 +52,7 @@ static void test_reader_keeps_a_deleted_series(void **state)
     make(fixture, "a", SERIES_EXPLICIT);
     assert_int_equal(reader_open(fixture->path, "a", &reader, &fixture->error), 0);
     assert_int_equal(reader_snapshot(reader, &snapshot), 0);
-    assert_int_equal(store_delete(fixture->store, fixture_find(fixture, "a"), &fixture->error), 0);
+    assert_int_equal(fixture_delete(fixture, fixture_find(fixture, "a")), 0);
     assert_int_equal(reader_copy(reader, 0, 10, values, NULL, &valid), 0);
     assert_true(values[9] == 9.0);
     reader_close(reader);
@@ -68,7 +67,7 @@ static void test_delete_a_broken_series(void **state)
     fixture_set_word(fixture, "a", HEAD_MAGIC, 0);
     fixture_open(fixture);
     assert_non_null(series_broken(fixture_find(fixture, "a")));
-    assert_int_equal(store_delete(fixture->store, fixture_find(fixture, "a"), &fixture->error), 0);
+    assert_int_equal(fixture_delete(fixture, fixture_find(fixture, "a")), 0);
     store_usage(fixture->store, &usage);
     assert_int_equal(usage.series_broken, 0);
     assert_false(fixture_has_file(fixture, "a", ""));
@@ -83,7 +82,7 @@ static void test_foreign_files_stay(void **state)
     assert_true(fd >= 0);
     fs_close(fd);
     free(path);
-    assert_int_equal(store_delete(fixture->store, fixture_find(fixture, "a"), &fixture->error), 0);
+    assert_int_equal(fixture_delete(fixture, fixture_find(fixture, "a")), 0);
     assert_true(fixture_has_file(fixture, "a", "notes.txt"));
     assert_false(fixture_has_file(fixture, "a", SERIES_VALUES_FILE));
 }
@@ -109,9 +108,7 @@ static void test_rename(void **state)
         fixture_reopen(fixture);
         assert_int_equal(series_count(fixture_find(fixture, "new/name/deep")), 11);
         assert_null(fixture_find(fixture, "old/name"));
-        assert_int_equal(
-            store_delete(fixture->store, fixture_find(fixture, "new/name/deep"), &fixture->error),
-            0);
+        assert_int_equal(fixture_delete(fixture, fixture_find(fixture, "new/name/deep")), 0);
     }
 }
 
@@ -178,7 +175,7 @@ static void test_rename_cut_short(void **state)
         assert_int_equal(usage.series_count, 1);
         assert_int_equal(usage.series_broken, 0);
         assert_int_equal(usage.reserved_bytes, renamed->file_bytes);
-        assert_int_equal(store_delete(fixture->store, renamed, &fixture->error), 0);
+        assert_int_equal(fixture_delete(fixture, renamed), 0);
     }
 }
 

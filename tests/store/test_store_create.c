@@ -267,7 +267,8 @@ static void test_names_as_long_as_they_may_be(void **state)
 static void set_limits(struct fixture *fixture, uint64_t bytes_max, uint64_t free_bytes_min,
                        uint64_t series_max)
 {
-    struct store_limits limits = {bytes_max, free_bytes_min, series_max};
+    struct store_limits limits = {
+        .bytes_max = bytes_max, .free_bytes_min = free_bytes_min, .series_max = series_max};
     assert_int_equal(store_set_limits(fixture->store, &limits, &fixture->error), 0);
 }
 

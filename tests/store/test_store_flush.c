@@ -14,7 +14,7 @@ static struct series *make(struct fixture *fixture, const char *name)
 static struct store_flush *begin(struct fixture *fixture)
 {
     struct store_flush *flush = NULL;
-    assert_int_equal(store_flush_begin(fixture->store, &flush), 0);
+    assert_int_equal(store_flush_begin(fixture->store, NULL, 0, &flush), 0);
     return flush;
 }
 
@@ -89,6 +89,7 @@ static void test_bytes_of_a_regular_series(void **state)
     store_flush_end(fixture->store, flush, true);
 }
 
+/* While a checkpoint is under way. */
 static void test_deleted_meanwhile(void **state)
 {
     struct fixture *fixture = *state;
@@ -96,14 +97,20 @@ static void test_deleted_meanwhile(void **state)
     struct series *stays = make(fixture, "stays");
     assert_int_equal(append_count(gone, 5), 0);
     assert_int_equal(append_count(stays, 5), 0);
-    struct store_flush *flush = begin(fixture);
-    assert_int_equal(store_delete(fixture->store, gone, &fixture->error), 0);
+    fixture_flush(fixture);
+    struct store_checkpoint *checkpoint = NULL;
+    assert_int_equal(store_checkpoint_begin(fixture->store, &checkpoint), 0);
+    assert_non_null(checkpoint);
+    assert_int_equal(fixture_delete(fixture, gone), 0);
     struct series *again = make(fixture, "gone");
     assert_int_equal(append_count(again, 9), 0);
-    assert_int_equal(store_flush_run(flush, &fixture->error), 0);
-    store_flush_end(fixture->store, flush, true);
+    assert_int_equal(store_checkpoint_run(checkpoint, &fixture->error), 0);
+    store_checkpoint_end(fixture->store, checkpoint, true);
+    fixture_flush(fixture);
     assert_int_equal(fixture_word(fixture, "stays", HEAD_DURABLE), 5);
-    assert_int_equal(fixture_word(fixture, "gone", HEAD_DURABLE), 0);
+    assert_int_equal(fixture_word(fixture, "gone", HEAD_DURABLE), 9);
+    fixture_reopen(fixture);
+    assert_int_equal(series_count(fixture_find(fixture, "gone")), 9);
 }
 
 /* Of a series that was unmapped since: in its head all the same. */

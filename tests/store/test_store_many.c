@@ -128,9 +128,7 @@ static void test_names_after_deletions(void **state)
     for (unsigned i = 0; i < 400; i++)
         fixture_create(fixture, name_of(i, name), SERIES_EXPLICIT, &rule);
     for (unsigned i = 0; i < 400; i += 3)
-        assert_int_equal(
-            store_delete(fixture->store, fixture_find(fixture, name_of(i, name)), &fixture->error),
-            0);
+        assert_int_equal(fixture_delete(fixture, fixture_find(fixture, name_of(i, name))), 0);
     for (unsigned i = 0; i < 400; i++)
         assert_int_equal(fixture_find(fixture, name_of(i, name)) == NULL, i % 3 == 0);
     assert_null(store_find(fixture->store, "plant1", 6));

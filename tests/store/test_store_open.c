@@ -313,8 +313,7 @@ static void test_copied_series_are_refused(void **state)
     assert_non_null(series_broken(fixture_find(fixture, "e")));
     assert_non_null(strstr(series_broken(fixture_find(fixture, "copy")), "copy"));
     assert_null(series_broken(fixture_find(fixture, "r")));
-    assert_int_equal(store_delete(fixture->store, fixture_find(fixture, "copy"), &fixture->error),
-                     0);
+    assert_int_equal(fixture_delete(fixture, fixture_find(fixture, "copy")), 0);
     fixture_reopen(fixture);
     assert_int_equal(append_count(fixture_find(fixture, "e"), 1), 0);
 }

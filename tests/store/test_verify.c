@@ -512,7 +512,8 @@ static void live_writer(const char *folder)
 {
     struct store *store = NULL;
     struct series *series[LIVE_SERIES];
-    const struct store_limits limits = {.bytes_max = UINT64_C(1) << 40, .series_max = 100};
+    const struct store_limits limits = {
+        .bytes_max = UINT64_C(1) << 40, .series_max = 100, .journal_bytes = 256 << 10};
     if (store_open(folder, &limits, &store, NULL) < 0)
         _exit(1);
     for (unsigned i = 0; i < LIVE_SERIES; i++)
@@ -521,11 +522,11 @@ static void live_writer(const char *folder)
         for (unsigned i = 0; i < LIVE_SERIES; i++)
             live_append(series[i], i, round);
         struct store_flush *flush = NULL;
-        if (round % 100 == 0 && store_flush_begin(store, &flush) == 0 && flush != NULL)
+        if (round % 100 == 0 && store_flush_begin(store, NULL, 0, &flush) == 0 && flush != NULL)
             store_flush_end(store, flush, true);
         if (series_count(series[3]) > 100000) {
             for (unsigned i = 3; i < LIVE_SERIES; i++) {
-                if (store_delete(store, series[i], NULL) < 0)
+                if (store_delete(store, &series[i], 1, NULL, NULL, NULL) < 0)
                     _exit(4);
                 series[i] = live_create(store, i);
             }

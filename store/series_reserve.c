@@ -1,0 +1,96 @@
+/* The reserve of rings (reserve.h): whether a block may be appended before the next flush, and what
+ * to do where it may not. */
+#include "store_internal.h"
+
+#include "planted.h"
+
+static uint64_t runs_ring(const struct series *series)
+{
+    return series_stamps_rows(SERIES_REGULAR, series->capacity, false);
+}
+
+/* A ring that gives up all has nothing left to lose. */
+static uint64_t limit_of(uint64_t capacity, uint64_t durable, enum reserve_level level)
+{
+    if (level == RESERVE_ALL)
+        return UINT64_MAX;
+    uint64_t limit = durable + reserve_rows(capacity, level);
+    /* What overwrites nothing needs no reserve. */
+    return limit > capacity ? limit : capacity;
+}
+
+void series_limit_rows(struct series *series)
+{
+    series->rows_limit = UINT64_MAX;
+    series->runs_limit = UINT64_MAX;
+    if (series->capacity == 0 || PLANTED(BUG_NO_RESERVE))
+        return;
+    series->rows_limit = limit_of(series->capacity, series->durable, series->rows_reserve);
+    if (series_is_regular(series))
+        series->runs_limit =
+            limit_of(runs_ring(series), series->durable_runs, series->runs_reserve);
+}
+
+/* How many runs the block may begin. */
+static uint64_t runs_of(uint64_t count, int64_t period_ps)
+{
+    return period_ps > 0 ? (count - 1) / time_run_samples_max(period_ps) + 1 : 0;
+}
+
+/* The next level up, or a higher one where the block alone takes more. */
+static uint8_t raised(uint64_t capacity, enum reserve_level level, uint64_t block)
+{
+    while (level < RESERVE_ALL) {
+        level++;
+        if (reserve_rows(capacity, level) >= block)
+            break;
+    }
+    return (uint8_t)level;
+}
+
+/* Has the next flush write a higher reserve, where there is one. */
+static void raise_reserve(struct series *series, uint64_t rows, uint64_t runs, bool is_of_runs)
+{
+    struct store *store = series->store;
+    uint64_t capacity = is_of_runs ? runs_ring(series) : series->capacity;
+    uint8_t *wanted = is_of_runs ? &series->runs_reserve_wanted : &series->rows_reserve_wanted;
+    uint8_t now = is_of_runs ? series->runs_reserve : series->rows_reserve;
+    if (*wanted > now)
+        return;
+    *wanted = raised(capacity, (enum reserve_level)now, is_of_runs ? runs : rows);
+    store_mark_dirty(store, series);
+    if (store->raised_count < STORE_RAISED_MAX)
+        store->raised[store->raised_count++] = (struct store_raised){
+            .series = series,
+            .is_of_runs = is_of_runs,
+            .share_of_8 = 1u << *wanted,
+            .capacity_wanted = (is_of_runs ? series->runs_count + runs - series->durable_runs
+                                           : series->count + rows - series->durable) *
+                               8 * (is_of_runs ? RUNS_CAPACITY_DIVISOR : 1),
+        };
+}
+
+bool series_reserve_takes(struct series *series, uint64_t count, int64_t period_ps)
+{
+    if (count > series->block_rows_max || series->broken != NULL)
+        return true; /* the append says what is wrong with it */
+    bool takes = true;
+    if (series->count + count > series->rows_limit) {
+        raise_reserve(series, count, 0, false);
+        takes = false;
+    }
+    uint64_t runs = runs_of(count, period_ps);
+    if (series->runs_count + runs > series->runs_limit) {
+        raise_reserve(series, 0, runs, true);
+        takes = false;
+    }
+    return takes;
+}
+
+bool store_take_raised(struct store *store, struct store_raised *ret_raised)
+{
+    if (store->raised_count == 0)
+        return false;
+    *ret_raised = store->raised[--store->raised_count];
+    return true;
+}

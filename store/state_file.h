@@ -1,0 +1,32 @@
+/* state_file.h - STORE/STATE: whether the arrays can be taken as they are.
+ *
+ *   recovering                    recovery has begun, or a sync failed: believe the journal alone
+ *   running BOOT-ID DEVICE INODE  a writer was at work; if this is the same boot of the same
+ * machine and the same folder, the kernel still has all that it wrote clean all is synced */
+#ifndef INGEST_STATE_FILE_H
+#define INGEST_STATE_FILE_H
+
+#include "error_text.h"
+
+enum store_state {
+    STORE_STATE_NONE, /* there is no STATE */
+    STORE_STATE_CLEAN,
+    STORE_STATE_RUNNING,  /* of this boot and place: as good as clean for whoever reads now */
+    STORE_STATE_REBOOTED, /* running, of another boot: power was lost, or the machine restarted */
+    STORE_STATE_MOVED,    /* running, of another place: a copy of a store in use */
+    STORE_STATE_RECOVERING,
+    STORE_STATE_DAMAGED /* it says nothing that is known */
+};
+
+/* Reads it; `folder` is the store's. An unreadable boot id matches nothing. Negative errno when the
+ * file is there and cannot be read. Any thread. */
+int state_file_read(int folder, enum store_state *ret_state);
+
+/* Writes and syncs it: RECOVERING, RUNNING (this boot and place) or CLEAN. Readers find the old
+ * line or the new one. */
+int state_file_write(int folder, enum store_state state);
+
+/* "power was lost, recovery is due", and so on: for messages. */
+const char *state_text(enum store_state state);
+
+#endif

@@ -1,0 +1,303 @@
+/* Recovery after a power cut: STATE is given another boot's id, so that the journal alone is
+ * believed; the columns are spoilt first, as a power cut may have left them. */
+#include "store_fixture.h"
+
+#include "journal_format.h"
+#include "reader.h"
+#include "state_file.h"
+
+static struct series_rule ring_rule;
+static struct series_rule grow_rule;
+
+/* What reached no disk is as good as anything. */
+static void spoil_rows(const struct fixture *fixture, const char *name, const char *file,
+                       uint64_t from, uint64_t row_bytes, uint64_t rows)
+{
+    char *path = fixture_file(fixture, name, file);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    char bytes[64];
+    memset(bytes, 0xEE, sizeof bytes);
+    for (uint64_t row = from; row < from + rows; row++)
+        assert_int_equal(pwrite(fd, bytes, row_bytes, (off_t)(4096 + row * row_bytes)),
+                         (ssize_t)row_bytes);
+    close(fd);
+    free(path);
+}
+
+static void cut_power(struct fixture *fixture)
+{
+    store_close(fixture->store);
+    fixture->store = NULL;
+    char *path;
+    char line[STATE_FILE_BYTES + 1];
+    if (asprintf(&path, "%s/STATE", fixture->path) < 0)
+        abort();
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    struct stat status;
+    assert_int_equal(stat(fixture->path, &status), 0);
+    snprintf(line, sizeof line, "%-*s\n", STATE_FILE_BYTES - 1,
+             "running 00000000-0000-0000-0000-000000000000 1 2");
+    assert_int_equal(pwrite(fd, line, STATE_FILE_BYTES, 0), STATE_FILE_BYTES);
+    close(fd);
+    free(path);
+}
+
+static struct store_recovery recovery_of(const struct fixture *fixture)
+{
+    struct store_recovery recovery;
+    store_recovery(fixture->store, &recovery);
+    return recovery;
+}
+
+/* Values are 1, 2, 3, ... as append_count() makes them? They are read and compared with what was
+ * there before. */
+static void read_values(const struct fixture *fixture, const char *name, uint64_t rows,
+                        double *ret_values)
+{
+    char *path = fixture_file(fixture, name, "values.npy");
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, ret_values, rows * 8, 4096), (ssize_t)(rows * 8));
+    close(fd);
+    free(path);
+}
+
+static void test_inline_rows_come_back(void **state)
+{
+    struct fixture *fixture = *state;
+    double before[20];
+    double after[20];
+    ring_rule = ring_of(100);
+    struct series *ring = fixture_create(fixture, "ring", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_count(ring, 12), 0);
+    fixture_flush(fixture);
+    assert_int_equal(append_count(ring, 8), 0);
+    fixture_flush(fixture);
+    assert_int_equal(append_count(ring, 5), 0); /* never flushed */
+    read_values(fixture, "ring", 20, before);
+    cut_power(fixture);
+    spoil_rows(fixture, "ring", "values.npy", 0, 8, 30);
+    spoil_rows(fixture, "ring", "times.npy", 0, 8, 30);
+    spoil_rows(fixture, "ring", "head.npy", 16, 8, 6);
+    fixture_open(fixture);
+    assert_int_equal(recovery_of(fixture).start, STORE_START_POWER);
+    assert_int_equal(recovery_of(fixture).rows_written, 20);
+    assert_int_equal(series_count(fixture_find(fixture, "ring")), 20);
+    read_values(fixture, "ring", 20, after);
+    assert_memory_equal(before, after, sizeof before);
+    /* RESERVE: an eighth of the ring, at least one. */
+    assert_int_equal(fixture_word(fixture, "ring", HEAD_FRONTIER), 20 + 12);
+    assert_int_equal(fixture_word(fixture, "ring", HEAD_DURABLE), 20);
+    assert_int_equal(append_count(fixture_find(fixture, "ring"), 3), 0);
+    fixture_reopen(fixture);
+    assert_int_equal(recovery_of(fixture).start, STORE_START_KILLED);
+    assert_int_equal(series_count(fixture_find(fixture, "ring")), 23);
+}
+
+static void test_files_are_made_again(void **state)
+{
+    struct fixture *fixture = *state;
+    double before[700];
+    double after[700];
+    ring_rule = ring_of(100);
+    grow_rule = growing();
+    struct series *grow = fixture_create(fixture, "deep/er/grow", SERIES_REGULAR, &grow_rule);
+    struct series *ring = fixture_create(fixture, "ring", SERIES_REGULAR, &ring_rule);
+    assert_int_equal(append_count(grow, 700), 0);
+    assert_int_equal(append_count(ring, 60), 0);
+    fixture_flush(fixture);
+    int64_t last_ns = series_last_time_ns(grow);
+    read_values(fixture, "deep/er/grow", 700, before);
+    cut_power(fixture);
+    char *command;
+    if (asprintf(&command, "rm -r %s/series/deep", fixture->path) < 0)
+        abort();
+    assert_int_equal(system(command), 0);
+    free(command);
+    char *path = fixture_file(fixture, "ring", "head.npy");
+    assert_int_equal(truncate(path, 0), 0);
+    free(path);
+    fixture_open(fixture);
+    assert_int_equal(recovery_of(fixture).series_made, 2);
+    assert_int_equal(recovery_of(fixture).series_lost, 0);
+    assert_int_equal(series_count(fixture_find(fixture, "deep/er/grow")), 700);
+    assert_int_equal(series_last_time_ns(fixture_find(fixture, "deep/er/grow")), last_ns);
+    assert_int_equal(series_count(fixture_find(fixture, "ring")), 60);
+    read_values(fixture, "deep/er/grow", 700, after);
+    assert_memory_equal(before, after, sizeof before);
+    assert_int_equal(append_count(fixture_find(fixture, "deep/er/grow"), 5000), 0);
+}
+
+/* A series that was made after the last flush has nothing durable in it. */
+static void test_what_no_flush_saw_is_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    ring_rule = ring_of(100);
+    struct series *old = fixture_create(fixture, "old", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_count(old, 5), 0);
+    fixture_flush(fixture);
+    struct series *young = fixture_create(fixture, "young", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_count(young, 7), 0);
+    cut_power(fixture);
+    fixture_open(fixture);
+    assert_null(fixture_find(fixture, "young"));
+    assert_false(fixture_has_file(fixture, "young", "head.npy"));
+    assert_int_equal(recovery_of(fixture).series_forgotten, 1);
+    assert_int_equal(recovery_of(fixture).rows_lost_min, 7);
+    assert_int_equal(series_count(fixture_find(fixture, "old")), 5);
+}
+
+/* Over several journal files, with rows in all of them. */
+static void test_checkpoints(void **state)
+{
+    struct fixture *fixture = *state;
+    static double before[3000];
+    static double after[3000];
+    grow_rule = growing();
+    struct series *grow = fixture_create(fixture, "grow", SERIES_EXPLICIT, &grow_rule);
+    for (unsigned round = 0; round < 300; round++) {
+        assert_int_equal(append_count(grow, 10), 0);
+        fixture_flush(fixture);
+        struct store_checkpoint *checkpoint = NULL;
+        if (!store_checkpoint_is_due(fixture->store))
+            continue;
+        assert_int_equal(store_checkpoint_begin(fixture->store, &checkpoint), 0);
+        assert_int_equal(store_checkpoint_run(checkpoint, &fixture->error), 0);
+        store_checkpoint_end(fixture->store, checkpoint, true);
+    }
+    struct store_journal_usage usage;
+    store_journal_usage(fixture->store, &usage);
+    assert_in_range(usage.number, 4, 30);
+    read_values(fixture, "grow", 3000, before);
+    cut_power(fixture);
+    fixture_open(fixture);
+    assert_int_equal(series_count(fixture_find(fixture, "grow")), 3000);
+    read_values(fixture, "grow", 3000, after);
+    assert_memory_equal(before, after, sizeof before);
+}
+
+static int no_session(uint64_t session, uint64_t stored, void *context)
+{
+    (void)session;
+    (void)stored;
+    *(unsigned *)context += 1;
+    return 0;
+}
+
+/* Of a session the journal keeps how far it was stored; what a batch left in part is known again.
+ */
+static void test_sessions(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series_append_result appended;
+    ring_rule = ring_of(100);
+    struct series *a = fixture_create(fixture, "a", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_stamped(a, T0_NS + 1, 1, 7, 1, &appended), 0);
+    /* Batch 2 went into this series, and into no other; it will come again. */
+    assert_int_equal(append_stamped(a, T0_NS + 2, 2, 7, 2, &appended), 0);
+    assert_int_equal(store_note_partial(fixture->store, 7, 2), 0);
+    struct store_flush *flush = NULL;
+    assert_int_equal(store_flush_begin(fixture->store, &(struct store_session){7, 1}, 1, &flush),
+                     0);
+    assert_int_equal(store_flush_run(flush, &fixture->error), 0);
+    store_flush_end(fixture->store, flush, true);
+    cut_power(fixture);
+    fixture_open(fixture);
+    unsigned count = 0;
+    store_for_each_session(fixture->store, no_session, &count);
+    assert_int_equal(count, 1);
+    a = fixture_find(fixture, "a");
+    assert_int_equal(append_stamped(a, T0_NS + 2, 2, 7, 2, &appended), 0);
+    assert_true(appended.duplicate);
+    assert_int_equal(append_stamped(a, T0_NS + 3, 3, 7, 3, &appended), 0);
+    assert_int_equal(appended.appended, 1);
+}
+
+/* The reserve is raised before it is used, and each ring is told of. */
+static void test_reserve_is_raised(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_raised raised;
+    ring_rule = ring_of(80);
+    struct series *ring = fixture_create(fixture, "ring", SERIES_EXPLICIT, &ring_rule);
+    assert_true(series_takes(ring, 80, 0, 0));
+    assert_int_equal(append_count(ring, 80), 0); /* the first lap overwrites nothing */
+    fixture_flush(fixture);
+    assert_true(series_takes(ring, 10, 0, 0));
+    assert_false(series_takes(ring, 11, 0, 0));
+    assert_true(store_take_raised(fixture->store, &raised));
+    assert_int_equal(raised.share_of_8, 2);
+    assert_false(store_take_raised(fixture->store, &raised));
+    fixture_flush(fixture);
+    assert_true(series_takes(ring, 20, 0, 0));
+    assert_int_equal(append_count(ring, 20), 0);
+    assert_false(series_takes(ring, 80, 0, 0));
+    fixture_flush(fixture);
+    assert_true(series_takes(ring, 80, 0, 0));
+    assert_int_equal(append_count(ring, 80), 0);
+    assert_true(series_takes(ring, 80, 0, 0));
+    fixture_flush(fixture);
+    assert_int_equal(append_count(ring, 30), 0);
+    cut_power(fixture);
+    fixture_open(fixture);
+    /* All was given up: nothing false can be shown. */
+    assert_int_equal(series_count(fixture_find(fixture, "ring")), 180);
+    assert_int_equal(fixture_word(fixture, "ring", HEAD_FRONTIER), 260);
+}
+
+static void test_delete_survives(void **state)
+{
+    struct fixture *fixture = *state;
+    ring_rule = ring_of(100);
+    struct series *gone = fixture_create(fixture, "gone", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_count(gone, 5), 0);
+    fixture_flush(fixture);
+    assert_int_equal(fixture_delete(fixture, gone), 0);
+    cut_power(fixture);
+    fixture_open(fixture);
+    assert_null(fixture_find(fixture, "gone"));
+}
+
+/* A journal that lost a record in its middle is not read as if it ended there. */
+static void test_damaged_journal_is_no_guess(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store *store;
+    struct store_journal_usage usage;
+    ring_rule = ring_of(100);
+    struct series *ring = fixture_create(fixture, "ring", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_count(ring, 5), 0);
+    fixture_flush(fixture);
+    store_journal_usage(fixture->store, &usage);
+    assert_int_equal(append_count(ring, 5), 0);
+    fixture_flush(fixture);
+    cut_power(fixture);
+    char *path;
+    if (asprintf(&path, "%s/journal-%llu", fixture->path, (unsigned long long)usage.number) < 0)
+        abort();
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, "x", 1, (off_t)(usage.used_bytes - JOURNAL_BLOCK_BYTES + 70)), 1);
+    close(fd);
+    free(path);
+    assert_int_equal(store_open(fixture->path, &fixture_limits, &store, &fixture->error), -EBADMSG);
+    assert_non_null(strstr(fixture->error.text, "--repair"));
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_inline_rows_come_back),
+        TEST(test_files_are_made_again),
+        TEST(test_what_no_flush_saw_is_forgotten),
+        TEST(test_checkpoints),
+        TEST(test_sessions),
+        TEST(test_reserve_is_raised),
+        TEST(test_delete_survives),
+        TEST(test_damaged_journal_is_no_guess),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
