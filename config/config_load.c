@@ -27,6 +27,7 @@ struct loader {
     struct config *config;
     size_t mistakes;
     int failure;                                /* negative errno that ended the reading, or 0 */
+    int buffer_bytes;                           /* of inih's buffer for a line, 0 = not yet known */
     enum place place;                           /* where the current line stands */
     char section[CONFIG_SECTION_BYTES_MAX + 1]; /* its name */
     struct config_rule *rule;                   /* with PLACE_RULE, else NULL */
@@ -238,6 +239,12 @@ static char *read_line(char *text, int text_bytes, void *stream)
     struct loader *loader = stream;
     const char *fault = NULL;
     if (loader->failure < 0 || text_bytes < 2)
+        return NULL;
+    /* Since its release 57 inih asks, into a smaller buffer, for the rest of a line that fills its
+     * own, to throw it away. There is none: what is longer was refused. */
+    if (loader->buffer_bytes == 0)
+        loader->buffer_bytes = text_bytes;
+    if (text_bytes < loader->buffer_bytes)
         return NULL;
     int line = config_lines_next(&loader->lines, text, (size_t)text_bytes, &fault);
     if (line < 0)
