@@ -60,12 +60,6 @@ int settings_load(const struct options *options, struct config **ret_config)
         return settings_exit_code(result);
 
     size_t mistakes = rules_check(config, path, settings_report_error, NULL);
-    if (config->router_count + config->pull_count == 0) {
-        log_error("%s: [listen] router and pull are both empty; name an endpoint, such as "
-                  "tcp://127.0.0.1:5570",
-                  path);
-        mistakes++;
-    }
     result = settings_override(config, options);
     if (mistakes > 0 || result < 0) {
         config_free(config);

@@ -71,7 +71,7 @@ class Configuration(unittest.TestCase):
         self.daemon.routers, self.daemon.pulls = [], []
         code, _, errors = self.check("")
         self.assertEqual(code, 78)
-        self.assertIn("[listen]", errors)
+        self.assertEqual(errors.count("[listen]"), 1, "one mistake is told once: " + errors)
 
     def test_a_missing_file(self):
         for arguments in (["--check-config"], [], ["--delete", "x"]):
