@@ -10,7 +10,7 @@
 #define COLUMNS_MAX 10000
 
 /* What the selected series have: scalars, and the most elements of a sample with a shape. */
-static int survey(const struct query_options *options, const struct series_selection *selection,
+static int survey(const struct query_options *options, struct series_selection *selection,
                   struct columns *columns)
 {
     uint64_t most = 0;
@@ -19,8 +19,14 @@ static int survey(const struct query_options *options, const struct series_selec
         struct error_text text = {""};
         struct reader *reader;
         int error = reader_open(options->store, selection->names[i], &reader, &text);
-        if (error < 0)
-            return query_series_error(options->store, selection->names[i], error, &text);
+        if (error < 0) {
+            int failed = series_selection_failed(
+                selection, query_series_error(options->store, selection->names[i], error, &text));
+            if (failed != 0)
+                return failed;
+            series_selection_drop(selection, i--);
+            continue;
+        }
         const struct reader_info *info = reader_info(reader);
         int code = series_check_elements(options, info);
         if (info->type.rank == 0) {
@@ -33,6 +39,8 @@ static int survey(const struct query_options *options, const struct series_selec
         if (code != 0)
             return code;
     }
+    if (selection->count == 0 && selection->code != 0)
+        return selection->code;
     if (most > 0 && options->elements_count > 0)
         most = options->elements_count;
     if (most > COLUMNS_MAX || (most + 1) * columns->names_count > COLUMNS_MAX)
@@ -72,7 +80,7 @@ static void add_times(struct columns *columns, const char *const *names)
         add_column(columns, CELL_TIME, *names);
 }
 
-int columns_make(const struct query_options *options, const struct series_selection *selection,
+int columns_make(const struct query_options *options, struct series_selection *selection,
                  bool has_series, const char *const *before, const char *const *after,
                  const char *const *names, size_t names_count, struct columns *ret_columns)
 {

@@ -24,8 +24,9 @@ struct columns {
 /* Looks at every selected series; `names` are what the values are called ("mean", "var" or
  * "value"). `before` and `after` are columns beside the values ({"time"}, {"first_time",
  * "last_time"}), NULL-terminated, of times. `has_series`: the first column is `series`. 0 or an
- * exit code, with its message printed (no such series, too many columns). */
-int columns_make(const struct query_options *options, const struct series_selection *selection,
+ * exit code, with its message printed (no such series, too many columns). One of several that
+ * cannot be opened is dropped from the selection, which notes it; an error when none is left. */
+int columns_make(const struct query_options *options, struct series_selection *selection,
                  bool has_series, const char *const *before, const char *const *after,
                  const char *const *names, size_t names_count, struct columns *ret_columns);
 void columns_free(struct columns *columns);

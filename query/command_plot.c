@@ -163,6 +163,7 @@ int command_plot(const struct query_options *options)
         query_error(0, "nothing to plot: %s",
                     options->window.given ? "no full window with a finite result in this range"
                                           : "no finite value in this range");
+    code = code != 0 ? code : plot_lines_code(lines);
     plot_lines_free(lines);
     return code;
 }

@@ -81,8 +81,10 @@ int command_stats(const struct query_options *options)
     if (code == 0)
         code = output_open(options, columns.list, columns.count, &output);
     for (size_t i = 0; i < selection.count && code == 0 && !output_failed(output); i++)
-        code = stats_of_series(options, &columns, selection.names[i], output);
+        code = series_selection_failed(
+            &selection, stats_of_series(options, &columns, selection.names[i], output));
     code = output_close(output, code);
+    code = code != 0 ? code : selection.code;
     columns_free(&columns);
     series_selection_free(&selection);
     return code;

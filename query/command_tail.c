@@ -24,7 +24,7 @@ static void catch_interrupts(void)
 
 /* One of the series that are shown. */
 struct followed {
-    struct series_rows *rows;
+    struct series_rows *rows; /* NULL: it failed, or nothing more is wanted of it */
 };
 
 /* What one series has between its range's beginning and end. */
@@ -45,20 +45,36 @@ static int write_range(struct series_rows *rows, const char *name, const struct 
     return 0;
 }
 
-static int follow(struct followed *series, const struct series_selection *selection,
+static void leave(struct followed *series)
+{
+    series_rows_close(series->rows);
+    series->rows = NULL;
+}
+
+static int follow(struct followed *series, struct series_selection *selection,
                   const struct columns *columns, struct output *output)
 {
+    size_t left = 1;
     output_flush(output);
-    while (!stop_asked && !output_failed(output)) {
+    while (!stop_asked && !output_failed(output) && left > 0) {
         bool any = false;
+        left = 0;
         for (size_t i = 0; i < selection->count; i++) {
+            if (series[i].rows == NULL)
+                continue;
             int code = series_rows_advance(series[i].rows);
             if (code == 0 && series_rows_from(series[i].rows) < series_rows_to(series[i].rows)) {
                 any = true;
                 code = write_range(series[i].rows, selection->names[i], columns, output);
             }
-            if (code != 0)
-                return code;
+            if (code != 0) {
+                code = series_selection_failed(selection, code);
+                if (code != 0)
+                    return code;
+                leave(&series[i]);
+                continue;
+            }
+            left++;
             /* The rows before a hole are shown before it is spoken of. */
             if (any)
                 output_flush(output);
@@ -70,9 +86,8 @@ static int follow(struct followed *series, const struct series_selection *select
     return 0;
 }
 
-static int tail_series(const struct query_options *options,
-                       const struct series_selection *selection, const struct columns *columns,
-                       struct output *output)
+static int tail_series(const struct query_options *options, struct series_selection *selection,
+                       const struct columns *columns, struct output *output)
 {
     struct followed *series = calloc(selection->count + 1, sizeof *series);
     int code = 0;
@@ -82,10 +97,9 @@ static int tail_series(const struct query_options *options,
         code = series_rows_open(options, selection->names[i], &series[i].rows);
         if (code == 0)
             code = write_range(series[i].rows, selection->names[i], columns, output);
-        if (code == 0 && !options->follow) {
-            series_rows_close(series[i].rows);
-            series[i].rows = NULL;
-        }
+        if (code != 0 || !options->follow)
+            leave(&series[i]);
+        code = series_selection_failed(selection, code);
     }
     if (code == 0 && options->follow)
         code = follow(series, selection, columns, output);
@@ -115,6 +129,7 @@ int command_tail(const struct query_options *given)
     if (code == 0)
         code = tail_series(&options, &selection, &columns, output);
     code = output_close(output, code);
+    code = code != 0 ? code : selection.code;
     columns_free(&columns);
     series_selection_free(&selection);
     return code;

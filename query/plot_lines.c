@@ -38,6 +38,11 @@ uint64_t plot_lines_rows(const struct plot_lines *lines)
     return lines->rows_total;
 }
 
+int plot_lines_code(const struct plot_lines *lines)
+{
+    return lines->selection.code;
+}
+
 void plot_lines_free(struct plot_lines *lines)
 {
     if (lines == NULL)
@@ -62,15 +67,20 @@ static int open_series(struct plot_lines *lines)
     int code = series_select(lines->options, &lines->selection);
     if (code != 0)
         return code;
-    const struct series_selection *selection = &lines->selection;
+    struct series_selection *selection = &lines->selection;
     if (selection->count > PLOT_LINES_MAX)
         return query_error(EX_USAGE, "a plot has at most %d lines, and these are %zu series",
                            PLOT_LINES_MAX, selection->count);
     size_t count = 0;
     for (size_t i = 0; i < selection->count; i++) {
         code = series_rows_open(lines->options, selection->names[i], &lines->rows[i]);
-        if (code != 0)
-            return code;
+        if (code != 0) {
+            code = series_selection_failed(selection, code);
+            if (code != 0)
+                return code;
+            series_selection_drop(selection, i--);
+            continue;
+        }
         size_t elements = series_rows_elements(lines->rows[i]);
         /* A sample may have millions of elements: compare before adding. */
         if (elements > PLOT_LINES_MAX ||
@@ -83,7 +93,7 @@ static int open_series(struct plot_lines *lines)
         lines->rows_total += series_rows_to(lines->rows[i]) - series_rows_from(lines->rows[i]);
     }
     lines->figure.lines_count = count;
-    return 0;
+    return count == 0 ? selection->code : 0;
 }
 
 /* The time of the oldest row of the range that is still there. */
@@ -192,8 +202,10 @@ static int read_series(struct plot_lines *lines, size_t columns)
                 code = query_error(QUERY_FAILED, "%s", strerror(-error));
         }
         if (code == 0)
-            code = lines->options->window.given ? read_windows(lines, rows, &lines->envelopes[line])
-                                                : read_values(lines, rows, &lines->envelopes[line]);
+            code = series_selection_failed(&lines->selection,
+                                           lines->options->window.given
+                                               ? read_windows(lines, rows, &lines->envelopes[line])
+                                               : read_values(lines, rows, &lines->envelopes[line]));
         lines->rows_done += series_rows_to(rows) - series_rows_from(rows);
         line += count;
     }

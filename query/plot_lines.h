@@ -13,6 +13,10 @@ struct plot_lines;
  * values. */
 int plot_lines_read(const struct query_options *options, size_t columns,
                     struct plot_lines **ret_lines);
+
+/* The exit code of the first of several series that could not be read, 0 when all could. Its
+ * message is printed, and the others are in the figure. */
+int plot_lines_code(const struct plot_lines *lines);
 void plot_lines_free(struct plot_lines *lines); /* NULL is allowed */
 
 /* The figure of what was read; it lives as long as `lines`. */

@@ -44,8 +44,10 @@ int row_command_run(const struct query_options *options, const char *const *name
     if (code == 0)
         code = output_open(options, columns.list, columns.count, &output);
     for (size_t i = 0; i < selection.count && code == 0 && !output_failed(output); i++)
-        code = write_series(options, selection.names[i], &columns, output, write);
+        code = series_selection_failed(
+            &selection, write_series(options, selection.names[i], &columns, output, write));
     code = output_close(output, code);
+    code = code != 0 ? code : selection.code;
     columns_free(&columns);
     series_selection_free(&selection);
     return code;

@@ -17,7 +17,9 @@
 struct series_selection {
     char **names; /* without repetitions: names as given, a glob's matches by bytes */
     size_t count;
-    bool several; /* count > 1: the first column is `series` */
+    bool has_named; /* some were given by name and not by a glob */
+    bool several;   /* several were selected: the first column is `series` */
+    int code;       /* of the first of several that failed, 0 = none: the command's, in the end */
 };
 
 /* Names and globs to names; without any names: all series. 0, or EX_NOINPUT when a glob matches
@@ -26,6 +28,13 @@ int series_select(const struct query_options *options, struct series_selection *
 /* The same, but a glob may match nothing. */
 int series_select_any(const struct query_options *options, struct series_selection *ret_selection);
 void series_selection_free(struct series_selection *selection);
+
+/* A series failed with that exit code, and its message is printed. Where it is the only one, or a
+ * name that was given is wrong, the command has failed: returns the code. Damage of one of several
+ * does not hide the others: it is noted, 0. */
+int series_selection_failed(struct series_selection *selection, int code);
+/* Takes one out that failed. */
+void series_selection_drop(struct series_selection *selection, size_t i);
 
 /* ---- its rows ---- */
 

@@ -92,10 +92,12 @@ static int select_names(const struct query_options *options, bool may_be_empty,
     if (options->names_count == 0)
         code = add_glob(options, NULL, true, &selection);
     for (size_t i = 0; i < options->names_count && code == 0; i++) {
-        if (series_glob_is_pattern(options->names[i]))
+        if (series_glob_is_pattern(options->names[i])) {
             code = add_glob(options, options->names[i], may_be_empty, &selection);
-        else
+        } else {
             code = add_name(&selection, options->names[i]);
+            selection.has_named = true;
+        }
     }
     if (code == 0 && options->names_count > 1)
         code = drop_repetitions(&selection);
@@ -116,6 +118,23 @@ int series_select(const struct query_options *options, struct series_selection *
 int series_select_any(const struct query_options *options, struct series_selection *ret_selection)
 {
     return select_names(options, true, ret_selection);
+}
+
+int series_selection_failed(struct series_selection *selection, int code)
+{
+    if (!selection->several || (code == EX_NOINPUT && selection->has_named))
+        return code;
+    if (selection->code == 0)
+        selection->code = code;
+    return 0;
+}
+
+void series_selection_drop(struct series_selection *selection, size_t i)
+{
+    free(selection->names[i]);
+    selection->count--;
+    memmove(&selection->names[i], &selection->names[i + 1],
+            (selection->count - i) * sizeof *selection->names);
 }
 
 void series_selection_free(struct series_selection *selection)

@@ -161,6 +161,39 @@ class Usage(QueryTest):
         finally:
             store.close()
 
+    def test_damage_of_one_does_not_hide_the_others(self):
+        store = type(self.store)()
+        try:
+            for name in ("a/1", "b/2", "c/3"):
+                store.add(name, np.arange(5.0), T0 + np.arange(5))
+            with open(store.path + "/series/a/1/head.npy", "r+b") as file:
+                file.seek(4096 + 16 * 8)
+                file.write(b"\xff" * 8)
+            with open(store.path + "/series/b/2/values.npy", "r+b") as file:
+                file.truncate(4100)
+            picture = os.path.join(store.path, "x.svg")
+            for arguments in (["stats"], ["dump"], ["tail"], ["resample", "--every", "1h"],
+                              ["rolling", "--window", "2"], ["tail", "--format", "json"], ["plot"],
+                              ["plot", "-o", picture], ["dump", "--format", "csv", "-o", store.path + "/x.csv"]):
+                for names, code, messages in ((["**"], 65, ["a/1", "b/2"]), (["c/3", "*/2"], 65, ["b/2"]),
+                                              (["a/1", "c/3"], 65, ["a/1"])):
+                    with self.subTest(arguments=arguments, names=names):
+                        result = self.run_query(arguments[0], *names, *arguments[1:], store=store.path)
+                        self.assertEqual(result.returncode, code, result.stderr)
+                        out = result.stdout
+                        if "-o" in arguments:
+                            with open(arguments[-1], "rb") as file:
+                                out = file.read()
+                            os.unlink(arguments[-1])
+                        self.assertIn(b"c/3", out)
+                        for name in messages:
+                            self.assertEqual(result.stderr.decode().count(name), 1, result.stderr)
+                with self.subTest(arguments=arguments, names="all are damaged"):
+                    result = self.run_query(arguments[0], "a/1", "b/2", *arguments[1:], store=store.path)
+                    self.assertEqual(result.returncode, 65)
+        finally:
+            store.close()
+
 
 if __name__ == "__main__":
     unittest.main()
