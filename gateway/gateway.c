@@ -84,7 +84,10 @@ static int open_connection(struct ingest_gateway *gateway)
         .reconnect_max_ms = options->reconnect_max_ms,
         .queue_frames = (int)options->window_batches + QUEUE_FRAMES_EXTRA,
     };
-    int result = gateway_connection_init(&gateway->connection);
+    int result =
+        gateway_keys_read(options->key_file, options->server_key, &gateway->connection.keys, NULL);
+    if (result == 0)
+        result = gateway_connection_init(&gateway->connection);
     if (result == 0)
         result = gateway_connection_open(&gateway->connection);
     if (result == 0)
@@ -131,6 +134,7 @@ void ingest_gateway_close(struct ingest_gateway *gateway)
     gateway_window_close(&gateway->window);
     line_protocol_free(gateway->lines);
     free(gateway->line_times);
+    gateway_keys_clear(&gateway->connection.keys);
     free(gateway->endpoint);
     free(gateway);
 }
@@ -178,6 +182,7 @@ void ingest_gateway_status(const struct ingest_gateway *gateway,
         .credit_batches = gateway->credit_batches,
         .frame_bytes_max = gateway->frame_bytes_max,
         .connected = gateway->is_answered,
+        .trouble = gateway->is_answered ? NULL : gateway->connection.trouble,
         .delay_code = gateway->delay_code,
         .answered_ms = gateway->answered_ns == 0
                            ? -1

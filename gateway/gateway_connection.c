@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -14,6 +15,10 @@
 #define CONNECT_MS        10000
 #define KEEPALIVE_IDLE_S  60
 #define REPLY_BYTES_LIMIT 65536
+
+#define HANDSHAKE_FAILED                                                                           \
+    (ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |                  \
+     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
 static int watch(struct gateway_connection *connection, void *socket)
 {
@@ -38,8 +43,29 @@ static int set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0 ? 0 : -zmq_errno();
 }
 
+/* The server would only see a handshake that fails. */
+static int check_keys(const struct gateway_keys *keys)
+{
+    char secret[CURVE_KEY_TEXT_BYTES + 1];
+    char public[CURVE_KEY_TEXT_BYTES + 1];
+    uint8_t expected[CURVE_KEY_BYTES];
+    if (!keys->is_curve)
+        return 0;
+    if (!zmq_has("curve"))
+        return -ENOTSUP;
+    curve_key_encode(keys->secret_key, secret);
+    bool is_pair = zmq_curve_public(public, secret) == 0 &&
+                   curve_key_decode(public, CURVE_KEY_TEXT_BYTES, expected) &&
+                   memcmp(expected, keys->public_key, sizeof expected) == 0;
+    explicit_bzero(secret, sizeof secret);
+    return is_pair ? 0 : -EBADMSG;
+}
+
 int gateway_connection_init(struct gateway_connection *connection)
 {
+    int result = check_keys(&connection->keys);
+    if (result < 0)
+        return result;
     connection->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (connection->epoll_fd < 0)
         return -errno;
@@ -62,6 +88,21 @@ void gateway_connection_destroy(struct gateway_connection *connection)
         ;
     close(connection->epoll_fd);
     connection->context = NULL;
+}
+
+static int configure_keys(struct gateway_connection *connection)
+{
+    const struct gateway_keys *keys = &connection->keys;
+    if (!keys->is_curve)
+        return 0;
+    if (zmq_setsockopt(connection->socket, ZMQ_CURVE_PUBLICKEY, keys->public_key,
+                       CURVE_KEY_BYTES) != 0 ||
+        zmq_setsockopt(connection->socket, ZMQ_CURVE_SECRETKEY, keys->secret_key,
+                       CURVE_KEY_BYTES) != 0 ||
+        zmq_setsockopt(connection->socket, ZMQ_CURVE_SERVERKEY, keys->server_key,
+                       CURVE_KEY_BYTES) != 0)
+        return -zmq_errno();
+    return 0;
 }
 
 static int configure(struct gateway_connection *connection)
@@ -88,7 +129,7 @@ static int configure(struct gateway_connection *connection)
     int64_t limit = REPLY_BYTES_LIMIT;
     if (zmq_setsockopt(connection->socket, ZMQ_MAXMSGSIZE, &limit, sizeof limit) != 0)
         return -zmq_errno();
-    return 0;
+    return configure_keys(connection);
 }
 
 static int open_monitor(struct gateway_connection *connection)
@@ -97,7 +138,8 @@ static int open_monitor(struct gateway_connection *connection)
     snprintf(address, sizeof address, "inproc://gateway-monitor-%u",
              (unsigned)connection->monitors_opened++);
     if (zmq_socket_monitor(connection->socket, address,
-                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0)
+                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
+                               HANDSHAKE_FAILED) != 0)
         return -zmq_errno();
     connection->monitor = zmq_socket(connection->context, ZMQ_PAIR);
     if (connection->monitor == NULL)
@@ -176,6 +218,25 @@ int gateway_connection_receive(struct gateway_connection *connection, void *buff
     }
 }
 
+/* What a person can do about a handshake that failed. */
+static const char *handshake_trouble(const struct gateway_connection *connection, unsigned event,
+                                     uint32_t value)
+{
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        return "the daemon refused this gateway's key: it is marked as revoked";
+    bool is_mismatch = event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL &&
+                       value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH;
+    if (connection->keys.is_curve && is_mismatch)
+        return "the daemon does not use CURVE: its configuration says mode = none";
+    if (connection->keys.is_curve)
+        return "the daemon did not finish the handshake: it does not know this gateway's key (its "
+               "certificate must lie in the daemon's clients_dir, and be reloaded), or has another "
+               "public key than the one given here";
+    if (is_mismatch)
+        return "the daemon wants CURVE: give this gateway its own key and the daemon's public key";
+    return "the daemon did not finish the handshake: it may want CURVE keys, or is no ingestd";
+}
+
 bool gateway_connection_is_lost(struct gateway_connection *connection)
 {
     bool is_lost = false;
@@ -194,8 +255,13 @@ bool gateway_connection_is_lost(struct gateway_connection *connection)
         if (zmq_getsockopt(connection->monitor, ZMQ_RCVMORE, &more, &size) != 0 || !more ||
             length < (int)sizeof event)
             continue;
-        if (le_load_u16(event) == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+        unsigned what = le_load_u16(event);
+        if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             connection->is_linked = true;
+            connection->trouble = NULL;
+        } else if ((what & HANDSHAKE_FAILED) != 0) {
+            connection->trouble = handshake_trouble(connection, what, le_load_u32(event + 2));
+            is_lost = true;
         } else if (connection->is_linked) {
             connection->is_linked = false;
             is_lost = true;

@@ -8,6 +8,8 @@
 #ifndef INGEST_GATEWAY_CONNECTION_H
 #define INGEST_GATEWAY_CONNECTION_H
 
+#include "gateway_keys.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,14 +21,17 @@ struct gateway_connection {
     int epoll_fd;   /* holds the descriptors of both, so that the application sees one that stays */
     bool is_linked; /* the handshake with a daemon is done */
     bool is_blocked;          /* the socket did not take the last frame */
+    const char *trouble;      /* why there was no connection last; static, NULL = nothing known */
     uint32_t monitors_opened; /* each has an address of its own */
     const char *endpoint;     /* borrowed */
     int reconnect_min_ms;     /* first pause of ZeroMQ's own attempts while nobody listens */
     int reconnect_max_ms;
     int queue_frames; /* frames that ZeroMQ may queue for sending */
+    struct gateway_keys keys;
 };
 
-/* Makes the context; opens no socket. `connection` holds endpoint and the numbers already. */
+/* Makes the context; opens no socket. `connection` holds endpoint, numbers and keys already.
+ * -ENOTSUP: this libzmq has no CURVE; -EBADMSG: the keys are not a pair. */
 int gateway_connection_init(struct gateway_connection *connection);
 
 /* Closes everything. A connection of which init failed, or that is zeroed, is allowed. */
@@ -46,7 +51,8 @@ int gateway_connection_send(struct gateway_connection *connection, const void *f
 int gateway_connection_receive(struct gateway_connection *connection, void *buffer, size_t capacity,
                                size_t *ret_length);
 
-/* Reads what the monitor has to say; true when an established connection was lost. */
+/* Reads what the monitor has to say; true when an established connection was lost, or none came of
+ * it: of some failed handshakes ZeroMQ makes no second attempt. */
 bool gateway_connection_is_lost(struct gateway_connection *connection);
 
 /* Waits until there is something to read (or, when blocked, room to send), for at most timeout_ms.

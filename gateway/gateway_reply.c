@@ -75,7 +75,10 @@ static bool take_marks(struct ingest_gateway *gateway, const struct wire_reply *
 static void take_nameless(struct ingest_gateway *gateway, const struct ingest_refusal *refusal,
                           int64_t now_ns)
 {
-    if (refusal->code == WIRE_CHECKSUM || refusal->code == WIRE_VERSION_UNKNOWN)
+    /* Of NOT_AUTHORISED it is the key or the session that is refused, and no batch: what is kept
+     * may come in when that was mended. */
+    if (refusal->code == WIRE_CHECKSUM || refusal->code == WIRE_VERSION_UNKNOWN ||
+        refusal->code == WIRE_NOT_AUTHORISED)
         hold(gateway, refusal, now_ns);
 }
 

@@ -76,6 +76,13 @@ struct ingest_gateway_options {
     /* For the daemon's log and status, at most 64 bytes. NULL = the host's name. */
     const char *name;
 
+    /* For a daemon with mode = curve, both; NULL = without encryption. key_file: this gateway's
+     * secret certificate (of NAME and NAME_secret the second, where it is there; others must not be
+     * able to read it). server_key: the daemon's public key, 40 characters of Z85, or else the path
+     * of its public certificate. `ingestd --keygen` makes such files, and so do czmq and pyzmq. */
+    const char *key_file;
+    const char *server_key;
+
     /* 0 = a new random one. A caller that keeps a queue of its own over a restart keeps the session
      * too, and pushes its queue from first_sequence on (0 = 1), the oldest batch that it holds. */
     uint64_t session;
@@ -112,7 +119,9 @@ struct ingest_gateway_options {
 };
 
 /* Opens a gateway; does not wait for the daemon. -EINVAL: an option; -ENOMEM; -EMFILE and others
- * from libzmq. */
+ * from libzmq. Of the keys: what opening their files fails with; -EBADMSG: not a certificate, or
+ * its keys are not a pair; -EPERM: others can read the secret one; -ENOTSUP: this libzmq has no
+ * CURVE. */
 INGEST_GATEWAY_API int ingest_gateway_open(const struct ingest_gateway_options *options,
                                            struct ingest_gateway **ret_gateway);
 
@@ -173,7 +182,8 @@ struct ingest_gateway_status {
     uint32_t frame_bytes_max; /* largest frame that the daemon takes; 0 = not known yet */
     int connected;            /* 1 when the daemon answered since the connection was opened */
     unsigned delay_code;      /* why the daemon asked to wait (STORE_FULL, BUSY); 0 = it does not */
-    int64_t answered_ms;      /* since the daemon's last reply; -1 = it never answered */
+    const char *trouble; /* why there is no connection, a static sentence; NULL = nothing known */
+    int64_t answered_ms; /* since the daemon's last reply; -1 = it never answered */
 };
 INGEST_GATEWAY_API void ingest_gateway_status(const struct ingest_gateway *gateway,
                                               struct ingest_gateway_status *ret_status);

@@ -44,6 +44,8 @@ enum option_code {
     OPTION_DURATION,
     OPTION_SEED,
     OPTION_NAME,
+    OPTION_KEY,
+    OPTION_SERVER_KEY,
     OPTION_TIMEOUT,
     OPTION_QUIET,
     OPTION_VERSION,
@@ -77,6 +79,8 @@ static const struct {
     [OPTION_DURATION] = {"duration", true, SEND_HOST | SEND_COSINE},
     [OPTION_SEED] = {"seed", true, SEND_COSINE},
     [OPTION_NAME] = {"name", true, ALL},
+    [OPTION_KEY] = {"key", true, ALL},
+    [OPTION_SERVER_KEY] = {"server-key", true, ALL},
     [OPTION_TIMEOUT] = {"timeout", true, ALL},
     [OPTION_QUIET] = {"quiet", false, ALL},
     [OPTION_VERSION] = {"version", false, ALL},
@@ -116,12 +120,14 @@ static const char help_text[] =
     "  --duration D         stop after that long, for --host and --cosine\n"
     "  --seed N             of the cosine's noise (1)\n"
     "  --name NAME          for the daemon's log and status (this host's name)\n"
+    "  --key FILE           this sender's secret certificate, for a daemon with CURVE\n"
+    "  --server-key KEY     the daemon's public key, 40 characters, or its certificate\n"
     "  --timeout D          give up on a daemon that does not answer (10s)\n"
     "  --quiet              no progress\n"
     "  --version  --help\n"
     "\n"
     "Exit: 0; 1 something was refused; 64 usage; 65 bad data; 66 no such file;\n"
-    "74 reading failed; 75 the daemon did not answer.\n";
+    "74 reading failed; 75 the daemon did not answer; 78 a key file that will not do.\n";
 
 int send_fail(int status, const char *format, ...)
 {
@@ -207,6 +213,12 @@ static bool parse_value(enum option_code code, const char *text, struct send_opt
     case OPTION_NAME:
         options->name = text;
         return strlen(text) <= WIRE_PEER_NAME_MAX;
+    case OPTION_KEY:
+        options->key_file = text;
+        return text[0] != '\0';
+    case OPTION_SERVER_KEY:
+        options->server_key = text;
+        return text[0] != '\0';
     case OPTION_TIMES:
         options->times_file = text;
         return true;
@@ -299,6 +311,8 @@ static int check(const bool *given, const struct send_options *options)
         return send_fail(EX_USAGE, "--csv means nothing to %s", input_names[options->input]);
     if (options->endpoint == NULL)
         return send_fail(EX_USAGE, "--connect URL is missing, as tcp://127.0.0.1:5570");
+    if (given[OPTION_KEY] != given[OPTION_SERVER_KEY])
+        return send_fail(EX_USAGE, "--key and --server-key belong together");
     bool is_file = ((int)options->input & FILES) != 0;
     if (is_file && options->series == NULL)
         return send_fail(EX_USAGE, "--series NAME is missing");

@@ -24,10 +24,12 @@ enum send_time_unit { TIME_UNIT_GUESS = 0, TIME_UNIT_S, TIME_UNIT_MS, TIME_UNIT_
 struct send_options {
     enum send_input input;
     const char *endpoint;
-    const char *series;     /* for --host what stands before the sensors' names; NULL = not given */
-    const char *name;       /* NULL = this host's */
-    const char *file;       /* "-" = standard input */
-    const char *times_file; /* NULL = none */
+    const char *series;   /* for --host what stands before the sensors' names; NULL = not given */
+    const char *key_file; /* of CURVE, NULL = none; so is the next */
+    const char *server_key;
+    const char *name;        /* NULL = this host's */
+    const char *file;        /* "-" = standard input */
+    const char *times_file;  /* NULL = none */
     const char *time_column; /* NULL = one with a usual name */
     enum send_time_unit time_unit;
     int64_t period_ps; /* of --rate; 0 = not given */

@@ -1,6 +1,7 @@
 #include "sender_internal.h"
 
 #include "clock_ns.h"
+#include "gateway_keys.h"
 #include "log.h"
 
 #include <errno.h>
@@ -38,6 +39,17 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
+/* Whoever waits for a daemon that has gone away may wait for ever for one that wants another key.
+ */
+static void tell_trouble(struct sender *sender, const char *trouble)
+{
+    if (trouble != NULL && trouble != sender->trouble) {
+        sender_clear_progress(sender);
+        log_warning("%s: no connection: %s", sender->options->endpoint, trouble);
+    }
+    sender->trouble = trouble;
+}
+
 /* 0, SENDER_INTERRUPTED, or the status to exit with: there is no use in waiting longer. */
 static int check_patience(struct sender *sender)
 {
@@ -47,10 +59,14 @@ static int check_patience(struct sender *sender)
     int64_t timeout_ns = sender->options->timeout_ns;
     if (status.answered_ms < 0 && now_ns - sender->opened_ns > timeout_ns) {
         sender_clear_progress(sender);
-        return send_fail(EX_TEMPFAIL, "%s: no daemon answers", sender->options->endpoint);
+        return send_fail(EX_TEMPFAIL, "%s: no daemon answers%s%s", sender->options->endpoint,
+                         status.trouble != NULL ? ": " : "",
+                         status.trouble != NULL ? status.trouble : "");
     }
     if (is_interrupted)
         return SENDER_INTERRUPTED;
+    if (status.answered_ms >= 0)
+        tell_trouble(sender, status.trouble);
     if (sender->is_live || status.answered_ms < 0)
         return 0;
     /* While the connection stands it may be busy: the gateway asks, and breaks it when nothing
@@ -58,8 +74,9 @@ static int check_patience(struct sender *sender)
     if (status.durable < status.pushed && !status.connected &&
         status.answered_ms * NS_PER_MS > timeout_ns) {
         sender_clear_progress(sender);
-        return send_fail(EX_TEMPFAIL, "%s: the daemon does not answer any more",
-                         sender->options->endpoint);
+        return send_fail(EX_TEMPFAIL, "%s: the daemon does not answer any more%s%s",
+                         sender->options->endpoint, status.trouble != NULL ? ": " : "",
+                         status.trouble != NULL ? status.trouble : "");
     }
     if (status.delay_code != 0 && now_ns - sender->stored_moved_ns > timeout_ns) {
         sender_clear_progress(sender);
@@ -90,6 +107,43 @@ static void free_sender(struct sender *sender)
     free(sender);
 }
 
+/* The library says only what kind of mistake it is: here is the place for a sentence. */
+static int check_keys(const struct send_options *options)
+{
+    struct gateway_keys keys;
+    struct error_text error = {.text = ""};
+    int result = gateway_keys_read(options->key_file, options->server_key, &keys, &error);
+    gateway_keys_clear(&keys);
+    switch (result) {
+    case 0:
+        return 0;
+    case -ENOENT:
+        return send_fail(EX_NOINPUT, "%s", error.text);
+    case -ENOMEM:
+        return send_fail(EX_OSERR, "%s", error.text);
+    default:
+        return send_fail(EX_CONFIG, "%s", error.text);
+    }
+}
+
+static int open_failure(const struct send_options *options, int result)
+{
+    switch (result) {
+    case 0:
+        return 0;
+    case -EINVAL:
+        return send_fail(EX_USAGE, "--connect %s: not an endpoint, as tcp://127.0.0.1:5570",
+                         options->endpoint);
+    case -EBADMSG:
+        return send_fail(EX_CONFIG, "--key %s: the public key is not that of the secret key",
+                         options->key_file);
+    case -ENOTSUP:
+        return send_fail(EX_UNAVAILABLE, "--key: this libzmq was built without CURVE");
+    default:
+        return send_fail(EX_OSERR, "--connect %s: %s", options->endpoint, strerror(-result));
+    }
+}
+
 int sender_open(const struct send_options *options, bool is_live, struct sender **ret_sender)
 {
     struct sender *sender = calloc(1, sizeof *sender);
@@ -108,6 +162,8 @@ int sender_open(const struct send_options *options, bool is_live, struct sender 
     const struct ingest_gateway_options gateway_options = {
         .endpoint = options->endpoint,
         .name = options->name,
+        .key_file = options->key_file,
+        .server_key = options->server_key,
         .window_batches = SENDER_WINDOW_BATCHES,
         .silence_ms = silence_ms < SILENCE_MS_MIN   ? SILENCE_MS_MIN
                       : silence_ms > SILENCE_MS_MAX ? SILENCE_MS_MAX
@@ -117,12 +173,10 @@ int sender_open(const struct send_options *options, bool is_live, struct sender 
         .on_delayed = sender_on_delayed,
         .context = sender,
     };
-    int result = ingest_gateway_open(&gateway_options, &sender->gateway);
-    if (result < 0)
-        result = send_fail(
-            result == -EINVAL ? EX_USAGE : EX_OSERR, "--connect %s: %s", options->endpoint,
-            result == -EINVAL ? "not an endpoint, as tcp://127.0.0.1:5570" : strerror(-result));
-    else
+    int result = check_keys(options);
+    if (result == 0)
+        result = open_failure(options, ingest_gateway_open(&gateway_options, &sender->gateway));
+    if (result == 0)
         result = wait_for_answer(sender);
     if (result != 0) {
         free_sender(sender);

@@ -30,6 +30,7 @@ struct sender {
     int64_t stored_moved_ns; /* when `stored` last moved on */
     uint64_t stored;
     char delay_text[128]; /* why the daemon asked to wait, last */
+    const char *trouble;  /* why there is no connection, as it was told last */
     bool has_progress_line;
     int64_t progress_shown_ns;
 };
