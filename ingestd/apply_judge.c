@@ -74,7 +74,8 @@ int apply_refuse_create(const struct apply_item *item, int error_code,
         return 0;
     case -EPERM:
         verdict_refuse(verdict, WIRE_NO_ROOM, item->wire.name, item->wire.name_bytes,
-                       "rule [series.%s] refuses new series of this name (mode = refuse)",
+                       "rule [series.%s] refuses new series of this name (mode = refuse); use "
+                       "another name, or change the rule",
                        rule_label != NULL ? rule_label : "default");
         return 0;
     case -EDOM:

@@ -30,16 +30,15 @@ static int plan_creation(struct creation *creation, const struct series_rule *ru
     int result = store_rule_capacity(rule, &head->type, period_ps, &capacity);
     if (result < 0)
         return error_set(error, result,
-                         "%s: its rule's capacity gives no number of samples from 2 up",
-                         creation->name);
+                         "its capacity is a time, or below 2 samples; give this kind of series "
+                         "samples or bytes");
     bool grows = capacity == 0;
     head->capacity = capacity;
     head->rows = grows ? npy_grow_rows(SERIES_GROW_BYTES_MIN / head->sample_bytes) : capacity;
     creation->stamps_rows = series_stamps_rows(head->type.clock, head->rows, grows);
     if (!series_files_bytes(head->sample_bytes, head->rows, head->type.clock, creation->stamps_rows,
                             &creation->bytes))
-        return error_set(error, -EDOM, "%s: its rule's capacity is larger than a file can be",
-                         creation->name);
+        return error_set(error, -EDOM, "its capacity is larger than a file can be; lower it");
     return 0;
 }
 
@@ -122,12 +121,11 @@ static int check_request(const struct store *store, const char *name, size_t nam
         return error_set(error, -EINVAL, "%s", fault);
     if (series_type_sample_bytes(type) == 0 || series_type_sample_bytes(type) > INT64_MAX ||
         (type->clock != SERIES_REGULAR && type->clock != SERIES_EXPLICIT))
-        return error_set(error, -EINVAL, "%.*s: there is no such type of sample", (int)name_bytes,
-                         name);
+        return error_set(error, -EINVAL, "there is no such type of sample");
     if (store_find(store, name, name_bytes) != NULL)
-        return error_set(error, -EEXIST, "%.*s exists", (int)name_bytes, name);
+        return error_set(error, -EEXIST, "the series exists");
     if (rule->mode == SERIES_MODE_REFUSE)
-        return error_set(error, -EPERM, "%.*s: its rule refuses it", (int)name_bytes, name);
+        return error_set(error, -EPERM, "its rule refuses it");
     return 0;
 }
 
@@ -178,7 +176,7 @@ int store_create(struct store *store, const char *name, size_t name_bytes,
     };
     result = plan_creation(&creation, rule, period_ps, error);
     if (result == 0)
-        result = store_budget_check_new(store, creation.bytes, series->name, error);
+        result = store_budget_check_new(store, creation.bytes, error);
     if (result < 0)
         goto failed;
 
@@ -189,12 +187,15 @@ int store_create(struct store *store, const char *name, size_t name_bytes,
             result = adopt(store, &creation, rule, series);
     }
     if (result == -EEXIST) {
-        error_set(error, result, "%s was made by another program meanwhile", series->name);
+        error_set(error, result,
+                  "another program made it meanwhile; start the daemon again to have it read");
         goto failed;
     }
     if (result < 0) {
         (void)store_remove_files(store->series_fd, series->name);
-        error_set_errno(error, result, "cannot make the files of %s", series->name);
+        error_set_errno(
+            error, result,
+            "its files cannot be made below series/ of the store; check rights and quota there");
         goto failed;
     }
     *ret_series = series;

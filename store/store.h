@@ -136,7 +136,7 @@ void series_prefetch(const struct series *series);
  * into samples. -EINVAL: name or type; -EEXIST; -EPERM: the rule refuses (mode = refuse); -EDOM:
  * the rule's capacity is a time and the clock is explicit, or gives fewer than 2 samples or an
  * overflow; -EDQUOT: bytes_max or series_max; -ENOSPC: free space; -EIO and others from the system.
- * Nothing is left behind on failure. */
+ * Nothing is left behind on failure. `error` is about the series, without its name. */
 int store_create(struct store *store, const char *name, size_t name_bytes,
                  const struct series_type *type, const struct series_rule *rule, int64_t period_ps,
                  struct series **ret_series, struct error_text *error);

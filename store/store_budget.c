@@ -75,26 +75,33 @@ static int check_free(const struct store *store, uint64_t bytes, uint64_t *ret_f
                : 0;
 }
 
-int store_budget_check_new(const struct store *store, uint64_t bytes, const char *name,
-                           struct error_text *error)
+int store_budget_check_new(const struct store *store, uint64_t bytes, struct error_text *error)
 {
     char need[24];
     char have[24];
+    char keep[24];
     units_format_bytes(bytes, need, sizeof need);
     if (store->index.count >= store->limits.series_max)
-        return error_set(error, -EDQUOT, "%s: there are %zu series, and no more are allowed", name,
-                         store->index.count);
+        return error_set(
+            error, -EDQUOT,
+            "the store has %zu series, as many as max_series allows; delete some or raise it",
+            store->index.count);
     if (!budget_has(store, bytes)) {
         uint64_t left =
             store->reserved_bytes < store->bytes_max ? store->bytes_max - store->reserved_bytes : 0;
-        return error_set(error, -EDQUOT, "%s needs %s, and of the store's limit %s are left", name,
+        return error_set(error, -EDQUOT,
+                         "its capacity takes %s, and %s of max_bytes are left; lower the rule's "
+                         "capacity, delete series or raise max_bytes",
                          need, units_format_bytes(left, have, sizeof have));
     }
     uint64_t free_bytes;
     int result = check_free(store, bytes, &free_bytes);
     if (result == -ENOSPC)
-        return error_set(error, result, "%s needs %s, and the file system has %s free", name, need,
-                         units_format_bytes(free_bytes, have, sizeof have));
+        return error_set(error, result,
+                         "its capacity takes %s, and the disk has %s free, %s of them for "
+                         "min_free; lower the rule's capacity or free space",
+                         need, units_format_bytes(free_bytes, have, sizeof have),
+                         units_format_bytes(store->limits.free_bytes_min, keep, sizeof keep));
     if (result < 0)
         return error_set_errno(error, result, "cannot ask for the free space");
     return 0;

@@ -100,8 +100,7 @@ void store_map_remove(struct store *store, struct series *series);
 /* ---- store_budget.c ---- */
 
 /* -EDQUOT, -ENOSPC with a sentence; errors of statvfs(). */
-int store_budget_check_new(const struct store *store, uint64_t bytes, const char *name,
-                           struct error_text *error);
+int store_budget_check_new(const struct store *store, uint64_t bytes, struct error_text *error);
 /* Whether growing files may take so many more bytes. -ENOSPC. */
 int store_budget_check_growth(const struct store *store, uint64_t bytes);
 /* Whether so many blocks may be allocated above free_bytes_min. -ENOSPC. */

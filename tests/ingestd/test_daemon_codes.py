@@ -211,14 +211,27 @@ class Permanent(Code):
                            "[series.huge]\nmatch = huge/**\ncapacity = 1TiB\n", store=dict(max_bytes="100MiB"))
         self.expect(NO_ROOM, [scalar("forbidden/a"), scalar("b")], text="[series.no]", series="forbidden/a")
         self.expect(NO_ROOM, [block("month/a", "f8", [1], times_ns=[T0])], text="[series.month]")
-        self.expect(NO_ROOM, [scalar("huge/a")])
+        self.expect(NO_ROOM, [scalar("huge/a")], text="raise max_bytes")
         self.assertEqual(self.daemon.count("b"), 1)
         self.assertFalse(any(self.daemon.has(n) for n in ("forbidden/a", "month/a", "huge/a")))
 
     def test_13_too_many_series(self):
         self.daemon.reload(store=dict(max_series="2"))
-        self.expect(NO_ROOM, [scalar("a"), scalar("b"), scalar("c"), scalar("d")], refused=2, series="c")
+        self.expect(NO_ROOM, [scalar("a"), scalar("b"), scalar("c"), scalar("d")], refused=2, series="c",
+                    text="max_series")
         self.assertTrue(self.daemon.has("a") and self.daemon.has("b"))
+
+    def test_13_says_what_to_do_in_the_room_there_is(self):
+        self.daemon.reload("[series.no]\nmatch = no/**\nmode = refuse\n[series.huge]\nmatch = huge/**\ncapacity = 1000TiB\n"
+                           "[series.month]\nmatch = month/**\ncapacity = 30d\n", store=dict(max_bytes="100MiB"))
+        for folder, remedy in (("no", "or change the rule"), ("huge", "or raise max_bytes"),
+                               ("month", "give this kind of series samples or bytes")):
+            for name in (folder + "/a", folder + "/" + "x" * (254 - len(folder))):
+                with self.subTest(name):
+                    # A time is a capacity only where the clock is regular.
+                    reply = self.expect(NO_ROOM, [block(name, "f8", [1], times_ns=[T0])])
+                    self.assertEqual(reply.text.count(name), 1, reply.text)
+                    self.assertTrue(reply.text.endswith(remedy), reply.text)
 
     def test_13_a_damaged_series(self):
         self.expect(OK, [scalar("broken"), scalar("sound")])
