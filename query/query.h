@@ -14,7 +14,7 @@
 #define PROGRAM "ingest-query"
 
 /* Exit codes: 0, EX_USAGE 64, EX_DATAERR 65 (damaged files), EX_NOINPUT 66 (no such series or
- * store), and: */
+ * store), EX_TEMPFAIL 75 (recovery is due), and: */
 #define QUERY_FAILED 1 /* a failure while working; for status: not healthy; for verify: damage */
 
 enum query_format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_NPY };

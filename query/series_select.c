@@ -2,6 +2,7 @@
 #include "series_name.h"
 #include "series_rows.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,7 +89,12 @@ static int select_names(const struct query_options *options, bool may_be_empty,
                         struct series_selection *ret_selection)
 {
     struct series_selection selection = {0};
+    struct error_text error = {""};
     int code = 0;
+    int ready = reader_store_ready(options->store, &error);
+    /* Other errors are met again, and told by whoever meets them. */
+    if (ready == -EAGAIN)
+        return query_error(EX_TEMPFAIL, "%s", error.text);
     if (options->names_count == 0)
         code = add_glob(options, NULL, true, &selection);
     for (size_t i = 0; i < options->names_count && code == 0; i++) {

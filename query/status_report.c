@@ -177,7 +177,12 @@ int status_report_make(const struct query_options *options, struct status_report
         result = status_report_judge(&report);
     if (result < 0)
         code = query_error(QUERY_FAILED, "%s", strerror(-result));
-    if (code == 0 && options->has_max_age)
+    int ready = reader_store_ready(options->store, &error);
+    if (code == 0 && ready == -EAGAIN)
+        code = add_line(&report, TROUBLE_DAEMON, NULL, "%s", error.text) < 0
+                   ? query_error(QUERY_FAILED, "out of memory")
+                   : 0;
+    else if (code == 0 && options->has_max_age)
         code = judge_ages(&report, options);
     if (code != 0) {
         status_report_free(&report);
