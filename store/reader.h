@@ -27,9 +27,9 @@ struct reader;
  * or -errno. */
 int reader_install_sigbus_handler(void);
 
-/* Whether the arrays can be read as they are: 0; -EAGAIN: power was lost, or a recovery is under way,
- * and what they hold may be false: start the daemon, or wait for it. -ENOENT and others: there is no
- * store that can be opened. Asked once, before the first series is opened. */
+/* Whether the arrays can be read as they are: 0; -EAGAIN: power was lost, or a recovery is under
+ * way, and what they hold may be false: start the daemon, or wait for it. -ENOENT and others: there
+ * is no store that can be opened. Asked once, before the first series is opened. */
 int reader_store_ready(const char *store_path, struct error_text *error);
 
 /* Opens one series of the store in folder `store_path`. -ENOENT: no such series; -EBADMSG: a

@@ -214,6 +214,8 @@ class Daemon:
             lines.append("pull = " + " ".join(self.pulls))
         lines += ["%s = %s" % pair for pair in self._listen_keys.items()]
         with open(self.config_path, "w") as file:
+            if "[checkpoint]" not in config:
+                lines += ["[checkpoint]", "journal_bytes = 1MiB"]  # made in no time
             file.write("\n".join(lines) + "\n" + config)
 
     def command(self, *arguments):
