@@ -3,6 +3,8 @@
 
 #include "random_bits.h"
 
+#include <string.h>
+
 static uint64_t one_of(const uint64_t *choices, size_t count, uint64_t *random)
 {
     return choices[random_bits(random) % count];
@@ -57,15 +59,15 @@ static void plan_series(struct crash_plan_series *series, size_t number, uint64_
 
 void crash_plan_make(struct crash_plan *plan, uint64_t *random)
 {
-    *plan = (struct crash_plan){
-        .series_count = 1 + random_bits(random) % CRASH_SERIES_MAX,
-        .session_count = 1 + random_bits(random) % 3,
-        .limits = {.series_max = 100, .journal_bytes = 64 << 10},
-        .steps = (unsigned)ONE_OF(random, 10, 30, 60, 120),
-        .tick_every = (unsigned)ONE_OF(random, 2, 5, 12, 40),
-        .delete_every = 0,
-        .fault_every = (unsigned)ONE_OF(random, 0),
-    };
+    memset(plan, 0, sizeof *plan);
+    plan->limits = (struct store_limits){.series_max = 100, .journal_bytes = 64 << 10};
+    /* Statements, since a compiler may evaluate initializers in any order: a seed makes the same
+     * plan everywhere. */
+    plan->series_count = 1 + random_bits(random) % CRASH_SERIES_MAX;
+    plan->session_count = 1 + random_bits(random) % 3;
+    plan->steps = (unsigned)ONE_OF(random, 10, 30, 60, 120);
+    plan->tick_every = (unsigned)ONE_OF(random, 2, 5, 12, 40);
+    plan->fault_every = (unsigned)ONE_OF(random, 0);
     if (random_bits(random) % 8 == 0)
         plan->session_count = CRASH_SESSIONS_MAX;
     if (random_bits(random) % 10 == 0)
