@@ -131,10 +131,12 @@ const struct reader_info *reader_info(const struct reader *reader)
     return &reader->info;
 }
 
+/* The rest of the page in which a file was cut reads as zeros without a fault: only its length
+ * tells. */
 bool reader_fault(const struct reader *reader)
 {
-    return reader->lost || sigbus_fault(reader->head.guard) || sigbus_fault(reader->values.guard) ||
-           sigbus_fault(reader->times.guard);
+    return reader->lost || reader_column_is_lost(&reader->head) ||
+           reader_column_is_lost(&reader->values) || reader_column_is_lost(&reader->times);
 }
 
 /* The columns of a growing series follow its counts. */

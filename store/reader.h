@@ -115,7 +115,8 @@ struct reader_run {
  * overwritten. */
 int reader_run(struct reader *reader, uint64_t number, struct reader_run *ret_run);
 
-/* True when a page of this reader's files could not be read: what was computed from it is void. */
+/* True when a part of this reader's files is not there any more (a page could not be read, or a
+ * file is shorter than what is mapped): what was computed from it is void. Asks the file system. */
 bool reader_fault(const struct reader *reader);
 
 /* ---- the store as a whole ---- */

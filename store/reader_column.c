@@ -169,6 +169,11 @@ int reader_column_check(const struct reader_column *column)
     return status.size_bytes < column->mapping_bytes || sigbus_fault(column->guard) ? -ENODATA : 0;
 }
 
+bool reader_column_is_lost(const struct reader_column *column)
+{
+    return sigbus_fault(column->guard) || reader_column_check(column) == -ENODATA;
+}
+
 int reader_column_grow(struct reader_column *column, uint64_t rows_min, bool *ret_lost)
 {
     struct reader_column_form form = {.dtype = column->shape.dtype, .rank = column->shape.rank};

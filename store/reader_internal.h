@@ -60,6 +60,10 @@ void reader_column_close(struct reader_column *column);
 /* -ESTALE: another file or none has its name; -ENODATA: it is shorter than what is mapped. */
 int reader_column_check(const struct reader_column *column);
 
+/* True when a part of what is mapped is not there any more. A file that was deleted or replaced
+ * keeps its rows; that it was cut before cannot be told then. */
+bool reader_column_is_lost(const struct reader_column *column);
+
 /* Maps what a growing file has by now, at least rows_min rows, in place of the old mapping.
  * -ESTALE, -ENODATA; -EBADMSG: the file has fewer rows. */
 int reader_column_grow(struct reader_column *column, uint64_t rows_min, bool *ret_lost);
