@@ -1,4 +1,5 @@
 ingest_test(test_series_time SOURCES test_series_time.c LIBS ingest_store)
+ingest_test(test_series_stamps SOURCES test_series_stamps.c LIBS ingest_store)
 ingest_test(test_series_append SOURCES test_series_append.c LIBS ingest_store)
 ingest_test(test_series_blocks SOURCES test_series_blocks.c LIBS ingest_store)
 ingest_test(test_series_session SOURCES test_series_session.c LIBS ingest_store)
