@@ -19,6 +19,8 @@
 #define LOAD(p)  load_f8(p)
 #include "kernel_moments.h"
 
+#include "kernel_extremes.h"
+
 #define MOMENT_KERNELS(type, sample)                                                               \
     {                                                                                              \
         .sums = sums_##type, .tiles = tiles_##type, .short_windows = short_windows_##type,         \
@@ -30,4 +32,7 @@ const struct stats_kernels KERNEL_TABLE = {
     .lanes = LANES,
     .f4 = MOMENT_KERNELS(f4, float),
     .f8 = MOMENT_KERNELS(f8, double),
+    .minimum = minimum,
+    .short_minima = short_minima,
+    .tile_minima = tile_minima,
 };

@@ -78,6 +78,18 @@ struct stats_moment_kernels {
 struct stats_kernels {
     unsigned lanes; /* doubles in a vector */
     struct stats_moment_kernels f4, f8;
+
+    /* Of doubles; `sign` is 1 for minima, -1 for maxima. Without a number: infinity. The first is
+     * of samples times sign. */
+    double (*minimum)(const double *samples, size_t count, double sign);
+    /* Of the windows samples[i] ... samples[i + length - 1]; count + length - 1 is at most
+     * STATS_SHORT_SAMPLES_MAX. */
+    void (*short_minima)(const double *samples, size_t count, size_t length, double sign,
+                         double *ret);
+    /* Of STATS_TILE windows: old[i + 1 ...] up to old[63], the middle (times sign), and new[0 ...
+     * i], of which `there` have come. Returns the minimum of the new ones times sign. */
+    double (*tile_minima)(const double *old, const double *new, size_t there, double middle,
+                          double sign, double *ret);
 };
 
 /* The widest that this processor has. */
