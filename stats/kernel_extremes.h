@@ -46,37 +46,71 @@ static void short_minima(const double *samples, size_t count, size_t length, dou
         ret[i] = sign * smaller(least[i], least[i + length - power]);
 }
 
-/* One doubling: to[i] covers twice as many samples before it as from[i]. */
-ALWAYS_INLINE void double_prefixes(const double *from, size_t power, double *to)
+ALWAYS_INLINE vec smaller_of(vec a, vec b)
 {
-    for (size_t i = 0; i < STATS_TILE; i++)
-        to[i] = smaller(from[i], from[(ptrdiff_t)i - (ptrdiff_t)power]);
+    ivec less = a < b;
+    return (vec)(((ivec)a & less) | ((ivec)b & ~less));
+}
+
+/* Times sign; infinity for what is not a number. */
+ALWAYS_INLINE vec comparable_of(const double *samples, double sign)
+{
+    vec v = load_f8(samples) * splat(sign);
+    ivec number = v == v;
+    return (vec)(((ivec)v & number) | ((ivec)splat(__builtin_inf()) & ~number));
+}
+
+/* Lane j: the minimum of the lanes from j to the last. */
+ALWAYS_INLINE vec smallest_from_lane(vec v, vec infinity)
+{
+    v = smaller_of(v, LANES_DOWN_1(v, infinity));
+#if KERNEL_LANES >= 4
+    v = smaller_of(v, LANES_DOWN_2(v, infinity));
+#endif
+#if KERNEL_LANES >= 8
+    v = smaller_of(v, LANES_DOWN_4(v, infinity));
+#endif
+    return v;
+}
+
+/* Lane j: the minimum of the lanes up to j. */
+ALWAYS_INLINE vec smallest_to_lane(vec v, vec infinity)
+{
+    v = smaller_of(v, LANES_UP_1(v, infinity));
+#if KERNEL_LANES >= 4
+    v = smaller_of(v, LANES_UP_2(v, infinity));
+#endif
+#if KERNEL_LANES >= 8
+    v = smaller_of(v, LANES_UP_4(v, infinity));
+#endif
+    return v;
 }
 
 static double tile_minima(const double *old, const double *new, size_t there, double middle,
                           double sign, double *ret)
 {
-    double suffix[2 * STATS_TILE], even[2 * STATS_TILE], odd[2 * STATS_TILE];
-    double *prefix = even + STATS_TILE, *other = odd + STATS_TILE;
-    for (size_t i = 0; i < STATS_TILE; i++) {
-        suffix[i] = comparable(old[i], sign);
-        suffix[STATS_TILE + i] = middle;
-        even[i] = odd[i] = __builtin_inf();
+    vec infinity = splat(__builtin_inf()), least = splat(middle);
+    vec suffix[STATS_TILE / LANES];
+    double padded[STATS_TILE];
+    if (there < STATS_TILE) {
+        for (size_t i = 0; i < STATS_TILE; i++)
+            padded[i] = i < there ? new[i] : __builtin_nan("");
+        new = padded;
     }
-    for (size_t i = 0; i < there; i++)
-        prefix[i] = comparable(new[i], sign);
-    for (size_t i = there; i < STATS_TILE; i++)
-        prefix[i] = __builtin_inf();
+    /* Window i begins after old[i], so each lane takes the minimum of those after it. */
     UNROLL
-    for (size_t power = 1; power < STATS_TILE; power *= 4) {
-        for (size_t i = 0; i < STATS_TILE; i++)
-            suffix[i] = smaller(suffix[i], suffix[i + power]);
-        for (size_t i = 0; i < STATS_TILE; i++)
-            suffix[i] = smaller(suffix[i], suffix[i + 2 * power]);
-        double_prefixes(prefix, power, other);
-        double_prefixes(other, 2 * power, prefix);
+    for (size_t row = STATS_TILE / LANES; row-- > 0;) {
+        vec from = smallest_from_lane(comparable_of(old + row * LANES, sign), infinity);
+        suffix[row] = smaller_of(LANES_DOWN_1(from, infinity), least);
+        least = smaller_of(splat(from[0]), least);
     }
-    for (size_t i = 0; i < STATS_TILE; i++)
-        ret[i] = sign * smaller(suffix[i + 1], prefix[i]);
-    return prefix[STATS_TILE - 1];
+    least = infinity;
+    UNROLL
+    for (size_t row = 0; row < STATS_TILE / LANES; row++) {
+        vec to = smallest_to_lane(comparable_of(new + row *LANES, sign), infinity);
+        to = smaller_of(to, least);
+        store_f8(ret + row * LANES, splat(sign) * smaller_of(suffix[row], to));
+        least = splat(to[LANES - 1]);
+    }
+    return least[0];
 }
