@@ -25,6 +25,8 @@ void kill_daemon_configure(const struct kill_shared *shared, const char *folder,
             "[store]\npath = %s\nmin_free = 1MiB\n"
             "[listen]\nrouter = %s\n"
             "[flush]\ninterval = %ums\n"
+            /* Small, so that checkpoints and new journals come all the time. */
+            "[checkpoint]\ninterval = 1s\njournal_bytes = 1MiB\n"
             "[log]\nlevel = error\n",
             shared->store, shared->endpoint, flush_ms);
     fputs("[series.clamp]\nmatch = kill/shared/clamp\nmode = grow\nlate = clamp\n", file);

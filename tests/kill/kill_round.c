@@ -295,6 +295,7 @@ static void end(struct round *round)
     end_child(round->query.pid);
     for (unsigned g = 0; g < round->shared->gateway_count; g++)
         end_child(round->gateways[g]);
+    round->totals->stores++;
     round->totals->queries += round->query.answered;
     round->totals->rows_live += atomic_load(&round->shared->rows_read);
     for (unsigned g = 0; g < round->shared->gateway_count; g++)
@@ -306,6 +307,21 @@ static void end(struct round *round)
 uint64_t kill_totals_daemon(const struct kill_totals *totals)
 {
     return totals->kills_starting + totals->kills_loaded + totals->kills_stopping;
+}
+
+void kill_totals_add(struct kill_totals *sum, const struct kill_totals *totals)
+{
+    sum->kills_starting += totals->kills_starting;
+    sum->kills_loaded += totals->kills_loaded;
+    sum->kills_stopping += totals->kills_stopping;
+    sum->kills_gateway += totals->kills_gateway;
+    sum->clean_stops += totals->clean_stops;
+    sum->batches += totals->batches;
+    sum->rows += totals->rows;
+    sum->rows_dead += totals->rows_dead;
+    sum->rows_live += totals->rows_live;
+    sum->queries += totals->queries;
+    sum->stores += totals->stores;
 }
 
 bool kill_round(const struct kill_programs *programs, uint64_t seed, uint64_t kills, int64_t end_ns,

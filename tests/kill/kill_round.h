@@ -18,9 +18,11 @@ struct kill_totals {
     uint64_t rows_dead; /* checked while no daemon ran */
     uint64_t rows_live; /* checked under load, by readers */
     uint64_t queries;
+    uint64_t stores;
 };
 
 uint64_t kill_totals_daemon(const struct kill_totals *totals);
+void kill_totals_add(struct kill_totals *sum, const struct kill_totals *totals);
 
 /* Kills the daemon so many times, or until the time is up; then all is sent, the daemon ends
  * cleanly and the store is counted. False when something was wrong: it is told on standard error,
