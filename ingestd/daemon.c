@@ -115,6 +115,8 @@ static void daemon_log_recovery(const struct daemon *daemon)
 static int daemon_open_store(struct daemon *daemon)
 {
     struct error_text error = {.text = ""};
+    if (store_install_sigbus_handler() < 0)
+        log_warning("cannot handle SIGBUS: an array that another program cuts ends the daemon");
     int exit_code = settings_open_store(daemon->current, &daemon->store);
     if (exit_code != 0)
         return exit_code;

@@ -67,7 +67,7 @@ int column_create(struct column_place place, const struct npy_shape *shape, bool
     return result;
 }
 
-int column_check(int fd, const struct npy_shape *expected, uint64_t *ret_row_count)
+int column_check(int fd, const struct npy_shape *expected, bool extend, uint64_t *ret_row_count)
 {
     char header[NPY_HEADER_BYTES];
     size_t read_bytes;
@@ -91,7 +91,10 @@ int column_check(int fd, const struct npy_shape *expected, uint64_t *ret_row_cou
         bytes > INT64_MAX - NPY_HEADER_BYTES)
         return -EBADMSG;
 
-    result = fs_extend(fd, NPY_HEADER_BYTES + bytes);
+    struct fs_status status = {0};
+    result = extend ? fs_extend(fd, NPY_HEADER_BYTES + bytes) : fs_stat(fd, &status);
+    if (result == 0 && !extend && status.size_bytes < NPY_HEADER_BYTES + bytes)
+        result = -EBADMSG;
     if (result == 0)
         *ret_row_count = shape.dims[0];
     return result;
@@ -106,7 +109,7 @@ int column_map(struct column_place place, const struct npy_shape *expected, uint
     uint64_t row_count = 0;
     struct fs_status status = {0};
     void *address = NULL;
-    int result = column_check(fd, expected, &row_count);
+    int result = column_check(fd, expected, false, &row_count);
     if (result == 0)
         result = fs_stat(fd, &status);
     if (result == 0)

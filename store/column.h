@@ -50,10 +50,10 @@ static inline uint64_t column_file_bytes(uint64_t row_count, uint64_t row_bytes)
 int column_create(struct column_place place, const struct npy_shape *shape, bool grows,
                   bool preallocate);
 
-/* Compares the header of an open file with the shape that it should have, but
- * for the number of rows, which it gives. A file that is shorter than its
- * header says (a growth that was cut) is extended. -EBADMSG: not that shape. */
-int column_check(int fd, const struct npy_shape *expected, uint64_t *ret_row_count);
+/* Compares the header of an open file with the shape that it should have, but for the number of
+ * rows, which it gives. -EBADMSG: not that shape, or the file is shorter than its header says. A
+ * power cut may leave it so: recovery, which knows what must be there, then has it extended. */
+int column_check(int fd, const struct npy_shape *expected, bool extend, uint64_t *ret_row_count);
 
 /* Opens, checks and maps the file. Rows from `count` on are not ready. -EBADMSG
  * as column_check(). */

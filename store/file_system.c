@@ -209,8 +209,8 @@ void fs_unmap(void *address, size_t length_bytes)
 
 int fs_map_zeros_over(void *page, size_t length_bytes)
 {
-    void *address =
-        mmap(page, length_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    void *address = mmap(page, length_bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     return address == MAP_FAILED ? -errno : 0;
 }
 

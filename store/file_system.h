@@ -54,7 +54,7 @@ enum fs_access { FS_READ, FS_WRITE };
  * SIGBUS. */
 int fs_map(int fd, size_t length_bytes, enum fs_access access, void **ret_address);
 void fs_unmap(void *address, size_t length_bytes); /* NULL: nothing */
-/* Puts pages of zeros, read-only, in the place of whole pages of a mapping. For signal handlers. */
+/* Puts pages of zeros of our own in the place of whole pages of a mapping. For signal handlers. */
 int fs_map_zeros_over(void *page, size_t length_bytes);
 
 /* Faults pages in, writable: what would be SIGBUS (disk full, file too short) is -EFAULT. -EINVAL:

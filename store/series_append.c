@@ -341,6 +341,8 @@ int series_append(struct series *series, const struct series_block *block, uint6
             block->clock == BLOCK_REGULAR ? append_computed(&append) : append_explicit(&append);
     else
         result = block->clock == BLOCK_REGULAR ? append_regular(&append) : -EINVAL;
+    if (series->is_lost && series_check_lost(series))
+        result = -EBADF;
     /* On failure nothing was appended, so nothing was late either. */
     if (result < 0)
         *ret_result = (struct series_append_result){0};

@@ -49,6 +49,7 @@ struct series {
     bool is_dirty;             /* it is in the store's list of dirty series */
     bool is_recent;            /* written since the hand of the map cache passed */
     bool is_new;               /* its files and folders were never synced */
+    volatile bool is_lost;     /* a page of it was not there; set by the handler of SIGBUS */
     uint64_t user_word;
     uint64_t rows_limit; /* count may go up to here before the next flush; see reserve.h */
     uint64_t runs_limit;
@@ -203,6 +204,13 @@ void series_session_repair(struct series *series);
 /* The entries that the journal has, and no others, into the words of a head. */
 void series_session_restore(int64_t words[HEAD_WORDS], const struct journal_entry *entries,
                             size_t count);
+
+/* ---- series_lost.c ---- */
+
+/* For sigbus_set_writer(): whether the address lies in a mapping of the store's; notes which. */
+bool store_owns_address(const void *address, void *store);
+/* Refuses a series that lost a page from now on. True when it did. */
+bool series_check_lost(struct series *series);
 
 /* ---- series_reserve.c ---- */
 

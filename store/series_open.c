@@ -51,7 +51,8 @@ void series_break(struct series *series, const char *format, ...)
 
 static const char *reason_text(int result)
 {
-    return result == -EBADMSG ? "its header is not what head.npy says" : strerror(-result);
+    return result == -EBADMSG ? "its header is not what head.npy says, or it is shorter than that"
+                              : strerror(-result);
 }
 
 /* Everything of the head that does not change with appends, and the shadows of
@@ -113,7 +114,7 @@ static int check_column(struct series *series, const char *file, const struct np
 {
     char path[SERIES_PATH_BYTES];
     int fd = fs_open_write_at(series->store->series_fd, series_path(series->name, file, path));
-    int result = fd < 0 ? fd : column_check(fd, shape, ret_rows);
+    int result = fd < 0 ? fd : column_check(fd, shape, false, ret_rows);
     fs_close(fd);
     if (result < 0)
         series_break(series, "%s: %s", file, reason_text(result));

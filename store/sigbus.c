@@ -40,6 +40,19 @@ static struct sigbus_range *sigbus_find(uintptr_t address)
     return NULL;
 }
 
+/* One thread sets and one thread faults: the writer's. */
+static bool (*sigbus_writer_owns)(const void *address, void *context);
+static void *sigbus_writer;
+
+void sigbus_set_writer(bool (*owns)(const void *address, void *context), void *context)
+{
+    sigbus_writer_owns = NULL;
+    atomic_signal_fence(memory_order_seq_cst);
+    sigbus_writer = context;
+    atomic_signal_fence(memory_order_seq_cst);
+    sigbus_writer_owns = owns;
+}
+
 static void sigbus_handle(int number, siginfo_t *info, void *context)
 {
     (void)context;
@@ -48,8 +61,11 @@ static void sigbus_handle(int number, siginfo_t *info, void *context)
         uintptr_t address = (uintptr_t)info->si_addr;
         struct sigbus_range *range = sigbus_find(address);
         char *page = (char *)info->si_addr - (address & (sigbus_page_bytes - 1));
-        if (range != NULL && fs_map_zeros_over(page, sigbus_page_bytes) == 0) {
-            atomic_store_explicit(&range->fault, true, memory_order_relaxed);
+        bool is_writers = range == NULL && sigbus_writer_owns != NULL &&
+                          sigbus_writer_owns(info->si_addr, sigbus_writer);
+        if ((range != NULL || is_writers) && fs_map_zeros_over(page, sigbus_page_bytes) == 0) {
+            if (range != NULL)
+                atomic_store_explicit(&range->fault, true, memory_order_relaxed);
             errno = errno_before;
             return;
         }

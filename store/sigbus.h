@@ -1,4 +1,4 @@
-/* sigbus.h - survives reading a mapped page that is not there: the file was truncated, or the disk
+/* sigbus.h - survives touching a mapped page that is not there: the file was truncated, or the disk
  * could not read it.
  *
  * The process's SIGBUS handler looks the address up in a table of guarded ranges. In one of them it
@@ -19,6 +19,10 @@ int sigbus_guard(const void *address, size_t length_bytes, int *ret_guard);
 
 /* Ends the guard; call before the mapping goes. Negative: nothing. */
 void sigbus_release(int guard);
+
+/* The mappings of the process's one writer need no guard each: the handler asks `owns` whether an
+ * address lies in one, in the thread that touched it, which is the writer's own. NULL: nobody. */
+void sigbus_set_writer(bool (*owns)(const void *address, void *context), void *context);
 
 /* True when a page of the range was lost since it is guarded. Negative: false. */
 bool sigbus_fault(int guard);

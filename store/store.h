@@ -53,6 +53,10 @@ struct store_recovery {
 };
 void store_recovery(const struct store *store, struct store_recovery *ret_recovery);
 
+/* Installs the process's SIGBUS handler, once: a file of a series that another program cuts then
+ * breaks that series (series_broken()), and not the process. One store a process. 0 or -errno. */
+int store_install_sigbus_handler(void);
+
 /* Opens, and if need be creates, the store in folder `path`; takes LOCK; recovers it, as DESIGN
  * section 6 has it: after a kill the heads stand, after a power cut the journal alone is believed.
  * All that is there afterwards is durable. A series that cannot be used (damaged head, missing

@@ -266,6 +266,28 @@ static int build(struct store *store, struct store_flush *flush,
     return journal_record_end(&flush->record, store->id_highest, clock_realtime_ns());
 }
 
+/* Reading the rows may show that a file was cut: what was read instead is not journaled. */
+static int build_sound(struct store *store, struct store_flush *flush,
+                       const struct store_session *sessions, size_t session_count)
+{
+    uint32_t slots = store->journal_slots;
+    for (;;) {
+        int result = build(store, flush, sessions, session_count);
+        bool has_lost = false;
+        for (size_t i = 0; i < flush->item_count; i++)
+            if (flush->items[i].series->broken == NULL)
+                has_lost = series_check_lost(flush->items[i].series) || has_lost;
+        if (result == 0 && !has_lost)
+            return 0;
+        store->journal_slots = slots;
+        if (result < 0)
+            return result;
+        sync_list_free(&flush->list);
+        journal_record_free(&flush->record);
+        flush->item_count = 0;
+    }
+}
+
 uint64_t store_record_bytes_max(const struct store *store, size_t session_count)
 {
     uint64_t bytes = JOURNAL_BLOCK_BYTES + JOURNAL_HEADER_BYTES +
@@ -295,7 +317,7 @@ static int begin_kind(struct store *store, enum flush_kind kind,
     flush->kind = kind;
     int result = store_partials_prune(store, sessions, session_count);
     if (result == 0)
-        result = build(store, flush, sessions, session_count);
+        result = build_sound(store, flush, sessions, session_count);
     if (result < 0) {
         sync_list_free(&flush->list);
         journal_record_free(&flush->record);

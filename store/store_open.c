@@ -5,6 +5,7 @@
 #include "journal_format.h"
 #include "planted.h"
 #include "series_name.h"
+#include "sigbus.h"
 #include "state_file.h"
 
 #include <errno.h>
@@ -510,6 +511,7 @@ int store_open(const char *path, const struct store_limits *limits, struct store
         goto failed;
 
     set_options(store, limits);
+    sigbus_set_writer(store_owns_address, store);
     result = recover(store, path, error);
     if (result == 0)
         result = begin_running(store, path, error);
@@ -528,6 +530,7 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
+    sigbus_set_writer(NULL, NULL);
     for (size_t at = 0; store->index.slots != NULL && at <= store->index.mask; at++) {
         if (store->index.slots[at].series == NULL)
             continue;
@@ -595,6 +598,11 @@ void store_set_session_oracle(struct store *store,
 {
     store->is_durable = is_durable;
     store->is_durable_context = context;
+}
+
+int store_install_sigbus_handler(void)
+{
+    return sigbus_install();
 }
 
 int64_t store_newest_ns(const struct store *store)

@@ -114,15 +114,33 @@ static int grow_shape(int fd, uint64_t row_bytes, uint64_t now, uint64_t wanted)
     return result;
 }
 
+/* Bytes that the file must have: those of rows that are in the columns alone. */
+static uint64_t bytes_kept(const struct recovery *recovery, bool is_runs, uint64_t row_bytes,
+                           uint64_t ring_rows)
+{
+    const struct journal_series *from = recovery->from;
+    uint64_t kept = is_runs ? from->runs_inline_from : from->inline_from;
+    uint64_t count = is_runs ? from->runs_count : from->count;
+    uint64_t oldest = is_ring(recovery) && count > ring_rows ? count - ring_rows : 0;
+    if (kept <= oldest)
+        return NPY_HEADER_BYTES;
+    return column_file_bytes(kept < ring_rows || !is_ring(recovery) ? kept : ring_rows, row_bytes);
+}
+
 /* Opens a column, made long enough for the position. 0 with its descriptor; -EBADMSG, -ENOENT: it
  * cannot be used. */
 static int open_column(const struct recovery *recovery, const char *file,
                        const struct npy_shape *shape, uint64_t row_bytes, uint64_t wanted,
-                       uint64_t *ret_rows)
+                       uint64_t kept_bytes, uint64_t *ret_rows)
 {
     char path[SERIES_PATH_BYTES];
     int fd = fs_open_write_at(recovery->store->series_fd, series_path(recovery->name, file, path));
-    int result = fd < 0 ? fd : column_check(fd, shape, ret_rows);
+    struct fs_status status = {0};
+    int result = fd < 0 ? fd : fs_stat(fd, &status);
+    if (result == 0 && status.size_bytes < kept_bytes)
+        result = -EBADMSG;
+    if (result == 0)
+        result = column_check(fd, shape, true, ret_rows);
     if (result == 0 && is_ring(recovery) && *ret_rows != wanted)
         result = -EBADMSG;
     if (result == 0 && !is_ring(recovery) && npy_grow_rows(*ret_rows) != *ret_rows)
@@ -162,7 +180,8 @@ static int recover_column(struct recovery *recovery, bool is_stamps, uint64_t *r
         is_stamps ? series_stamps_shape(type->clock, wanted) : series_values_shape(type, wanted);
     uint64_t row_bytes =
         is_stamps ? series_stamp_row_bytes(type->clock) : recovery->from->sample_bytes;
-    int fd = open_column(recovery, file, &shape, row_bytes, wanted, ret_rows);
+    uint64_t kept_bytes = bytes_kept(recovery, is_runs, row_bytes, wanted);
+    int fd = open_column(recovery, file, &shape, row_bytes, wanted, kept_bytes, ret_rows);
     if (fd != -EBADMSG && fd != -ENOENT && fd != -ENOTDIR)
         return fd;
     if (!journal_has_all(recovery))
@@ -170,7 +189,8 @@ static int recover_column(struct recovery *recovery, bool is_stamps, uint64_t *r
     int result = fs_make_folders(recovery->store->series_fd, recovery->name);
     if (result == 0)
         result = make_column(recovery, file, &shape);
-    return result < 0 ? result : open_column(recovery, file, &shape, row_bytes, wanted, ret_rows);
+    return result < 0 ? result
+                      : open_column(recovery, file, &shape, row_bytes, wanted, 0, ret_rows);
 }
 
 /* ---- rows ---- */
