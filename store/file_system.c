@@ -298,8 +298,9 @@ int fs_make_folders(int folder, const char *path)
             int result = -errno;
             struct stat status;
             /* A folder that is there may also answer EROFS or EACCES to mkdir(). */
-            bool is_there = fstatat(folder, part, &status, 0) == 0 && S_ISDIR(status.st_mode);
-            if (!is_there)
+            if (fstatat(folder, part, &status, 0) < 0)
+                return result == -EEXIST ? -errno : result;
+            if (!S_ISDIR(status.st_mode))
                 return result == -EEXIST ? -ENOTDIR : result;
         }
         if (is_last)

@@ -179,20 +179,27 @@ static enum found judge_found(struct store *store, struct series *series)
     return FOUND_TAKE;
 }
 
-/* A series that was not made whole before the power was lost: its head never reached the disk. */
+/* A damaged series that is no loss: it was being made or was deleted when the power was lost, so
+ * that some of its files reached the disk, and nothing in it was ever durable. */
 static bool is_unborn(const struct store *store, const struct series *series)
 {
     char path[SERIES_PATH_BYTES];
-    int64_t magic = 0;
+    int64_t words[HEAD_ID + 1] = {0};
     size_t read_bytes = 0;
-    if (store->recovery.start != STORE_START_POWER || series->broken == NULL || series->id != 0)
+    if (store->recovery.start != STORE_START_POWER || series->broken == NULL ||
+        store->image == NULL)
         return false;
     int fd = fs_open_read_at(store->series_fd, series_path(series->name, SERIES_HEAD_FILE, path));
     if (fd < 0)
         return false;
-    int result = fs_read_at(fd, &magic, sizeof magic, NPY_HEADER_BYTES, &read_bytes);
+    int result = fs_read_at(fd, words, sizeof words, NPY_HEADER_BYTES, &read_bytes);
     fs_close(fd);
-    return result == 0 && magic == 0;
+    if (result < 0)
+        return false;
+    if (words[HEAD_MAGIC] != HEAD_MAGIC_VALUE)
+        return words[HEAD_MAGIC] == 0;
+    const struct journal_series *known = journal_image_find(store->image, (uint64_t)words[HEAD_ID]);
+    return known != NULL ? known->is_removed : (uint64_t)words[HEAD_ID] > store->image->id_highest;
 }
 
 /* A killed writer's append was cut: the words are put right now, since the last stamp and the

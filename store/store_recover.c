@@ -36,15 +36,16 @@ static bool is_ring(const struct recovery *recovery)
     return recovery->from->description.capacity > 0;
 }
 
-/* The head as it is on disk; false: it is not there, or not this series'. */
+/* The head as it is on disk; false: it is not there, or not this series' but that of *ret_other_id
+ * (0: nobody's). */
 static bool read_head(const struct recovery *recovery, int64_t words[HEAD_WORDS],
-                      bool *ret_is_other)
+                      uint64_t *ret_other_id)
 {
     const struct journal_description *description = &recovery->from->description;
     char path[SERIES_PATH_BYTES];
     struct series_head head;
     size_t read_bytes = 0;
-    *ret_is_other = false;
+    *ret_other_id = 0;
     int fd = fs_open_read_at(recovery->store->series_fd,
                              series_path(recovery->name, SERIES_HEAD_FILE, path));
     if (fd < 0)
@@ -60,8 +61,9 @@ static bool read_head(const struct recovery *recovery, int64_t words[HEAD_WORDS]
     memset(&fixed[HEAD_COUNT], 0, (HEAD_WORDS - HEAD_COUNT) * sizeof fixed[0]);
     if (series_head_decode(fixed, &head) != NULL)
         return false;
-    *ret_is_other = head.id != description->id;
-    return !*ret_is_other && head.capacity == description->capacity &&
+    if (head.id != description->id)
+        *ret_other_id = head.id;
+    return head.id == description->id && head.capacity == description->capacity &&
            series_type_equal(&head.type, &description->type);
 }
 
@@ -241,12 +243,16 @@ static int read_words(int fd, uint64_t row_bytes, uint64_t row, int64_t *ret_wor
     return result;
 }
 
-/* The stamp of the newest sample. */
-static int last_time(const struct recovery *recovery, int stamps_fd, int64_t *ret_ns)
+/* The stamp of the newest sample. A ring that gives up all its rows may hold a later one's in its
+ * place, beside which every sample that comes again would be late: it has none then. */
+static int last_time(const struct recovery *recovery, int stamps_fd, uint64_t frontier,
+                     int64_t *ret_ns)
 {
     const struct journal_series *from = recovery->from;
     *ret_ns = TIME_NONE_NS;
-    if (from->count == 0)
+    bool is_given_up = is_ring(recovery) && frontier >= from->count + from->description.capacity &&
+                       from->inline_from >= from->count;
+    if (from->count == 0 || (is_given_up && clock_of(recovery) == SERIES_EXPLICIT))
         return 0;
     if (clock_of(recovery) == SERIES_EXPLICIT)
         return read_words(stamps_fd, 8, (from->count - 1) % recovery->stamps_rows, ret_ns, 1);
@@ -334,9 +340,9 @@ static int recover_head(struct recovery *recovery, int stamps_fd, int64_t words[
     struct store_recovery *report = &recovery->store->recovery;
     uint64_t frontier = 0;
     int64_t last_ns = TIME_NONE_NS;
-    int result = last_time(recovery, stamps_fd, &last_ns);
+    int result = frontier_of(recovery, stamps_fd, &frontier);
     if (result == 0)
-        result = frontier_of(recovery, stamps_fd, &frontier);
+        result = last_time(recovery, stamps_fd, frontier, &last_ns);
     if (result < 0)
         return result;
     if (!is_there) {
@@ -352,7 +358,11 @@ static int recover_head(struct recovery *recovery, int stamps_fd, int64_t words[
     }
     words[HEAD_COUNT] = (int64_t)from->count;
     words[HEAD_FRONTIER] = (int64_t)frontier;
-    words[HEAD_ROWS] = (int64_t)recovery->values_rows;
+    /* A growth that was cut short may have made one of the columns longer than the other. */
+    uint64_t rows = recovery->values_rows;
+    if (clock_of(recovery) == SERIES_EXPLICIT && recovery->stamps_rows < rows)
+        rows = recovery->stamps_rows;
+    words[HEAD_ROWS] = (int64_t)rows;
     words[HEAD_RUNS_COUNT] = (int64_t)from->runs_count;
     words[HEAD_LAST_TIME_NS] = last_ns;
     words[HEAD_DURABLE] = (int64_t)from->count;
@@ -363,16 +373,29 @@ static int recover_head(struct recovery *recovery, int stamps_fd, int64_t words[
 
 /* ---- */
 
+/* Makes room where another series has the name on disk. One that was deleted may be there still, or
+ * again, as far as the disk knows; of any other nobody can say which of the two is right: -EBADMSG.
+ */
+static int remove_other(const struct recovery *recovery, uint64_t other_id)
+{
+    const struct journal_series *other = journal_image_find(recovery->image, other_id);
+    if (other_id == 0)
+        return 0;
+    if (other == NULL || !other->is_removed)
+        return -EBADMSG;
+    return store_remove_files(recovery->store->series_fd, recovery->name);
+}
+
 /* 0, also where the series is lost; errors of the system. */
 static int recover_series(struct recovery *recovery)
 {
     struct store_recovery *report = &recovery->store->recovery;
     int64_t words[HEAD_WORDS];
-    bool is_other;
+    uint64_t other_id;
     int values_fd = -1;
     int stamps_fd = -1;
-    bool is_there = read_head(recovery, words, &is_other);
-    int result = is_other ? -EBADMSG : 0;
+    bool is_there = read_head(recovery, words, &other_id);
+    int result = remove_other(recovery, other_id);
     if (result == 0)
         result = values_fd = recover_column(recovery, false, &recovery->values_rows);
     if (result >= 0)

@@ -278,11 +278,120 @@ static void test_damaged_journal_is_no_guess(void **state)
     if (asprintf(&path, "%s/journal-%llu", fixture->path, (unsigned long long)usage.number) < 0)
         abort();
     int fd = open(path, O_RDWR);
-    assert_int_equal(pwrite(fd, "x", 1, (off_t)(usage.used_bytes - JOURNAL_BLOCK_BYTES + 70)), 1);
+    char byte;
+    off_t offset = (off_t)(usage.used_bytes - JOURNAL_BLOCK_BYTES + 70);
+    assert_int_equal(pread(fd, &byte, 1, offset), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
     close(fd);
     free(path);
     assert_int_equal(store_open(fixture->path, &fixture_limits, &store, &fixture->error), -EBADMSG);
     assert_non_null(strstr(fixture->error.text, "--repair"));
+}
+
+/* A growth had lengthened one column and not the other. */
+static void test_growth_that_was_cut(void **state)
+{
+    struct fixture *fixture = *state;
+    char header[NPY_HEADER_BYTES];
+    size_t offset;
+    char byte;
+    grow_rule = growing();
+    struct series *grow = fixture_create(fixture, "grow", SERIES_EXPLICIT, &grow_rule);
+    assert_int_equal(append_count(grow, 5), 0);
+    fixture_flush(fixture);
+    uint64_t rows = (uint64_t)fixture_word(fixture, "grow", HEAD_ROWS);
+    uint64_t next = npy_grow_rows(rows + 1);
+    cut_power(fixture);
+    char *path = fixture_file(fixture, "grow", "values.npy");
+    assert_int_equal(truncate(path, (off_t)(NPY_HEADER_BYTES + next * 8)), 0);
+    free(path);
+    fixture_read(fixture, "grow", "values.npy", 0, header, sizeof header);
+    assert_int_equal(npy_grow_patch(header, rows, next, &offset, &byte), 0);
+    fixture_write(fixture, "grow", "values.npy", offset, &byte, 1);
+    fixture_open(fixture);
+    assert_int_equal(fixture_word(fixture, "grow", HEAD_ROWS), rows);
+    grow = fixture_find(fixture, "grow");
+    assert_int_equal(append_count(grow, next), 0);
+    assert_int_equal(series_count(grow), 5 + next);
+    assert_true(fixture_shape(fixture, "grow", "times.npy").dims[0] >= 5 + next);
+}
+
+/* In the place of the newest durable row there is a later one, which no flush saw: its stamp is not
+ * believed, or what comes again would be late. */
+static void test_stamp_of_a_row_that_is_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_limits limits = fixture_limits;
+    limits.direct_bytes = 1; /* no rows in the journal */
+    assert_int_equal(store_set_limits(fixture->store, &limits, &fixture->error), 0);
+    ring_rule = ring_of(16);
+    struct series *ring = fixture_create(fixture, "ring", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_count(ring, 16), 0);
+    fixture_flush(fixture);
+    assert_false(series_takes(ring, 16, 0, 0));
+    fixture_flush(fixture);
+    assert_true(series_takes(ring, 16, 0, 0));
+    assert_int_equal(append_count(ring, 16), 0);
+    cut_power(fixture);
+    fixture_open(fixture);
+    ring = fixture_find(fixture, "ring");
+    assert_int_equal(series_count(ring), 16);
+    assert_int_equal(series_last_time_ns(ring), INT64_MIN);
+    assert_int_equal(append_count(ring, 16), 0);
+    assert_int_equal(series_count(ring), 32);
+}
+
+/* The journal knows a series that has the name of one that was deleted, and on disk there is still
+ * that one. */
+static void test_deleted_and_made_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    char *command;
+    ring_rule = ring_of(100);
+    struct series *series = fixture_create(fixture, "x", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_count(series, 50), 0);
+    fixture_flush(fixture);
+    if (asprintf(&command, "cp -r %s/series/x %s/old", fixture->path, fixture->folder) < 0)
+        abort();
+    assert_int_equal(system(command), 0);
+    free(command);
+    assert_int_equal(fixture_delete(fixture, series), 0);
+    series = fixture_create(fixture, "x", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_count(series, 7), 0);
+    fixture_flush(fixture);
+    uint64_t id = series_id(series);
+    cut_power(fixture);
+    if (asprintf(&command, "rm -r %s/series/x && cp -r %s/old %s/series/x", fixture->path,
+                 fixture->folder, fixture->path) < 0)
+        abort();
+    assert_int_equal(system(command), 0);
+    free(command);
+    fixture_open(fixture);
+    assert_int_equal(recovery_of(fixture).series_lost, 0);
+    series = fixture_find(fixture, "x");
+    assert_null(series_broken(series));
+    assert_int_equal(series_id(series), id);
+    assert_int_equal(series_count(series), 7);
+}
+
+/* Of a series that no flush saw, some files reached the disk. */
+static void test_half_made_is_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    char zeros[NPY_HEADER_BYTES] = {0};
+    ring_rule = ring_of(100);
+    struct series *young = fixture_create(fixture, "young/values", SERIES_EXPLICIT, &ring_rule);
+    assert_int_equal(append_count(young, 7), 0);
+    young = fixture_create(fixture, "young/head", SERIES_REGULAR, &ring_rule);
+    assert_int_equal(append_count(young, 7), 0);
+    cut_power(fixture);
+    fixture_write(fixture, "young/values", "values.npy", 0, zeros, sizeof zeros);
+    fixture_write(fixture, "young/head", "head.npy", 0, zeros, sizeof zeros);
+    fixture_open(fixture);
+    assert_null(fixture_find(fixture, "young/values"));
+    assert_null(fixture_find(fixture, "young/head"));
+    assert_false(fixture_has_file(fixture, "young/head", "head.npy"));
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -298,6 +407,10 @@ int main(void)
         TEST(test_reserve_is_raised),
         TEST(test_delete_survives),
         TEST(test_damaged_journal_is_no_guess),
+        TEST(test_growth_that_was_cut),
+        TEST(test_stamp_of_a_row_that_is_lost),
+        TEST(test_deleted_and_made_anew),
+        TEST(test_half_made_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
