@@ -1,0 +1,39 @@
+/* cut_machine.h - the machine that loses power: loop devices, mounts and programs, in a mount
+ * namespace of its own, so that nothing is left behind however the harness ends. */
+#ifndef INGEST_CUT_MACHINE_H
+#define INGEST_CUT_MACHINE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Why this machine cannot run power cuts (root, FUSE, loop devices), or NULL when it can. */
+const char *cut_machine_lacks(void);
+
+/* Enters a mount namespace of its own and puts a file system in memory on `folder`. -errno. */
+int cut_machine_enter(const char *folder);
+
+/* Another boot: puts a new boot id in the place of the machine's. -errno. */
+int cut_machine_boot(const char *folder, uint64_t seed);
+
+/* Makes an empty file system (ext4 or xfs) in the file, which has its size already. -errno. */
+int cut_machine_make_file_system(const char *type, const char *path);
+
+struct cut_mount {
+    int loop;
+    char device[32];
+    const char *folder;
+};
+/* Mounts the image at `path` (a file that a loop device can sit on) on `folder`. -errno. */
+int cut_mount(struct cut_mount *mount, const char *path, const char *type, const char *folder);
+/* Unmounts what was mounted. -errno. */
+int cut_unmount(struct cut_mount *mount);
+
+/* Starts a program, which ends when this process does. Its output goes to the file `output` (NULL:
+ * ours). Returns its process, or -errno. */
+pid_t cut_start(const char *const arguments[], const char *output);
+/* Waits at most that long, then kills. Returns the exit code, 128 + the signal, or -ETIMEDOUT. */
+int cut_wait(pid_t process, int64_t timeout_ns);
+/* Both. */
+int cut_execute(const char *const arguments[], const char *output, int64_t timeout_ns);
+
+#endif
