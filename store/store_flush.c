@@ -375,6 +375,11 @@ int store_flush_run(struct store_flush *flush, struct error_text *error)
 
 void store_distrust(int folder)
 {
+    /* A store without STATE is not trusted as it is; and one that was never finished has no journal
+     * either, and begins anew. */
+    enum store_state state;
+    if (state_file_read(folder, &state) == 0 && state == STORE_STATE_NONE)
+        return;
     /* Where even that cannot be written, a store without STATE is not trusted either. */
     if (state_file_write(folder, STORE_STATE_RECOVERING) < 0) {
         (void)fs_remove_at(folder, STORE_STATE_FILE);

@@ -42,6 +42,14 @@ void sync_list_free(struct sync_list *list)
     *list = (struct sync_list){0};
 }
 
+static int sync_everything(const struct sync_list *list, struct error_text *error)
+{
+    int result = fs_sync_file_system(list->folder_fd);
+    return result < 0 ? error_set_errno(error, result, "cannot sync the file system") : 0;
+}
+
+/* A file that cannot be opened (too many are, for one) is synced with all others: no sync has
+ * failed so far, and one that has must not be tried again. */
 static int sync_file(const struct sync_list *list, const struct sync_item *item, const char *file,
                      struct error_text *error)
 {
@@ -50,7 +58,9 @@ static int sync_file(const struct sync_list *list, const struct sync_item *item,
     int fd = fs_open_read_at(list->series_fd, path);
     if (fd == -ENOENT)
         return 0;
-    int result = fd < 0 ? fd : fs_sync_data(fd);
+    if (fd < 0)
+        return sync_everything(list, error);
+    int result = fs_sync_data(fd);
     fs_close(fd);
     return result < 0 ? error_set_errno(error, result, "cannot sync %s", path) : 0;
 }
@@ -65,9 +75,11 @@ static int sync_folders(const struct sync_list *list, const struct sync_item *it
     for (;;) {
         const char *folder = length > 0 ? path : ".";
         int fd = fs_open_folder_at(list->series_fd, folder);
-        int result = fd < 0 ? fd : fs_sync_folder(fd);
+        if (fd < 0 && fd != -ENOENT)
+            return sync_everything(list, error);
+        int result = fd < 0 ? 0 : fs_sync_folder(fd);
         fs_close(fd);
-        if (result < 0 && result != -ENOENT)
+        if (result < 0)
             return error_set_errno(error, result, "cannot sync the folder of %s", item->name);
         if (length == 0)
             return 0;
@@ -98,10 +110,8 @@ int sync_list_run(const struct sync_list *list, struct error_text *error)
     for (size_t i = 0; i < list->item_count; i++)
         new_count += list->items[i].with_head;
     if (list->everything || list->item_count * FILES_A_SERIES > FILES_ONE_BY_ONE_MAX ||
-        new_count > FOLDERS_ONE_BY_ONE_MAX) {
-        int result = fs_sync_file_system(list->folder_fd);
-        return result < 0 ? error_set_errno(error, result, "cannot sync the file system") : 0;
-    }
+        new_count > FOLDERS_ONE_BY_ONE_MAX)
+        return sync_everything(list, error);
     int result = 0;
     for (size_t i = 0; i < list->item_count && result == 0; i++)
         result = sync_item(list, &list->items[i], error);

@@ -250,14 +250,23 @@ static void begin(struct round *round, uint64_t seed)
     start_client(round);
 }
 
+/* By a file: a signal might come before it is ready for one. */
+static void tell_client(const struct round *round)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/finish", round->folder);
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fclose(file) != 0)
+        abort();
+}
+
 /* All is sent and durable, and the gateways have ended. */
 static void finish(struct round *round)
 {
     int status;
     start_daemon(round);
     atomic_store(&round->shared->is_finishing, true);
-    if (round->client != 0)
-        kill(round->client, SIGTERM);
+    tell_client(round);
     for (unsigned g = 0; g < round->shared->gateway_count; g++) {
         if (!kill_program_wait(round->gateways[g], 2 * PATIENCE_MS, 0, &status))
             kill_fail(round->shared, "gateway %u at the end: %s", g, kill_status_text(status));

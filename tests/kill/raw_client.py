@@ -1,10 +1,9 @@
 """raw_client.py ENDPOINT FOLDER - a gateway of kill_run that shares no code with the project: the wire as
-docs/protocol.md has it, the files as NumPy reads them. It sends numbered batches until SIGTERM, waits until all
-are durable, and then compares the store FOLDER/store with what it sent. Killed and started again, it goes on
-from FOLDER/client.state, which holds its session and what was durable. Exit 0, or a sentence and 1."""
+docs/protocol.md has it, the files as NumPy reads them. It sends numbered batches until there is a file FOLDER/finish,
+waits until all are durable, and then compares the store FOLDER/store with what it sent. Killed and started again, it
+goes on from FOLDER/client.state, which holds its session and what was durable. Exit 0, or a sentence and 1."""
 
 import os
-import signal
 import sys
 import time
 
@@ -135,11 +134,10 @@ def compare(store, last):
 
 def main():
     endpoint, folder = sys.argv[1:]
-    is_stopping = []
-    signal.signal(signal.SIGTERM, lambda *_: is_stopping.append(True))
+    finish = os.path.join(folder, "finish")
     state = State(os.path.join(folder, "client.state"))
     gateway = Gateway(endpoint, state)
-    while not is_stopping:
+    while not os.path.exists(finish):
         gateway.turn(True)
         time.sleep(0.001)
     deadline = time.monotonic() + PATIENCE_S

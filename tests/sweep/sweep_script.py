@@ -164,8 +164,9 @@ def missing_allowed(name, refused):
             for index in range(FIRST[n][name], FIRST[n][name] + batch_rows(n)[name])}
 
 
-def check_series(store, name, last, refused):
-    """All rows of the batches up to `last` are there once, in order; of later ones a few may be."""
+def check_series(store, name, last, refused, has_reserve):
+    """All rows of the batches up to `last` are there once, in order; of later ones a few may be. `has_reserve`: of a
+    ring the oldest rows may be hidden, as after a power cut."""
     planned = sum(batch_rows(n).get(name, 0) for n in range(1, last + 1))
     absent = missing_allowed(name, refused)
     try:
@@ -182,7 +183,7 @@ def check_series(store, name, last, refused):
         raise Trouble("%s: %d rows, of %d that were acknowledged" % (name, count, planned))
     if any(b <= a for a, b in zip(got, got[1:])):
         raise Trouble("%s: not in order, or twice: %s" % (name, got))
-    begin = got[0] if capacity(name) and got else 0
+    begin = got[0] if capacity(name) and got else planned if capacity(name) and has_reserve else 0
     lost = [index for index in range(begin, planned) if index not in got and index not in absent]
     if lost or (got and got[-1] >= TOTALS[name]):
         raise Trouble("%s: lost %s; there are %s" % (name, lost, got))
@@ -193,7 +194,7 @@ def check_series(store, name, last, refused):
         raise Trouble("%s: times do not increase" % name)
 
 
-def check_store(store, last, refused, renamed=None):
+def check_store(store, last, refused, renamed, has_reserve=False):
     for name in TOTALS:
-        if name not in (renamed or {}):
-            check_series(store, name, last, refused)
+        if name not in renamed:
+            check_series(store, name, last, refused, has_reserve)
