@@ -2,8 +2,10 @@
 #include "progress.h"
 #include "row_command.h"
 #include "statistics_cells.h"
+#include "stats_select.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct resampling {
     const struct query_options *options;
@@ -15,14 +17,83 @@ struct resampling {
     uint64_t count;             /* rows in the bucket now */
     struct stats_state *states; /* one an element */
     union stats_value *values;  /* elements x chunk rows */
+    /* For quantiles: the bucket's samples, one list an element, and what selects among them. */
+    struct stats_select *select;
+    size_t quantiles_count;
+    union stats_value **kept;
+    size_t kept_room; /* of each list */
+    double *quantiles;
 };
+
+static int out_of_memory(void)
+{
+    return query_error(QUERY_FAILED, "out of memory");
+}
+
+static int make_quantiles(struct resampling *resampling)
+{
+    double fractions[STATISTICS_MAX];
+    size_t count = statistics_quantiles(resampling->options, fractions);
+    resampling->quantiles_count = count;
+    resampling->quantiles = calloc(resampling->elements * count + 1, sizeof(double));
+    resampling->kept = calloc(resampling->elements, sizeof *resampling->kept);
+    void *memory = malloc(stats_select_bytes(count));
+    if (resampling->quantiles == NULL || resampling->kept == NULL || memory == NULL) {
+        free(memory);
+        return out_of_memory();
+    }
+    resampling->select =
+        stats_select_init(memory, series_rows_kind(resampling->rows), fractions, count);
+    return 0;
+}
+
+/* Keeps samples until the bucket ends. */
+static int keep(struct resampling *resampling, const struct rows_chunk *chunk, size_t from,
+                size_t count)
+{
+    size_t there = (size_t)resampling->count;
+    if (resampling->quantiles_count == 0)
+        return 0;
+    if (there + count > resampling->kept_room) {
+        size_t room = there + count > SIZE_MAX / 2 ? SIZE_MAX : 2 * (there + count);
+        for (size_t e = 0; e < resampling->elements; e++) {
+            union stats_value *kept =
+                reallocarray(resampling->kept[e], room, sizeof **resampling->kept);
+            if (kept == NULL)
+                return query_error(QUERY_FAILED,
+                                   "out of memory for quantiles of a bucket of more "
+                                   "than %zu samples; choose a shorter --every",
+                                   there);
+            resampling->kept[e] = kept;
+        }
+        resampling->kept_room = room;
+    }
+    for (size_t e = 0; e < resampling->elements; e++)
+        memcpy(resampling->kept[e] + there, resampling->values + e * chunk->count + from,
+               count * sizeof **resampling->kept);
+    return 0;
+}
+
+static void find_quantiles(struct resampling *resampling)
+{
+    for (size_t e = 0; resampling->quantiles_count > 0 && e < resampling->elements; e++) {
+        stats_select_clear(resampling->select);
+        do {
+            stats_select_add(resampling->select, resampling->kept[e], (size_t)resampling->count);
+        } while (stats_select_again(resampling->select));
+        for (size_t q = 0; q < resampling->quantiles_count; q++)
+            resampling->quantiles[e * resampling->quantiles_count + q] =
+                stats_select_quantile(resampling->select, q);
+    }
+}
 
 static void end_bucket(struct resampling *resampling)
 {
     if (resampling->count > 0) {
         row_time_cell(resampling->columns)->time_ns = resampling->bucket.start_ns;
+        find_quantiles(resampling);
         statistics_fill(resampling->options, resampling->columns, resampling->rows,
-                        resampling->states);
+                        resampling->states, resampling->quantiles);
         output_row(resampling->output, resampling->columns->cells);
     }
     for (size_t e = 0; e < resampling->elements; e++)
@@ -44,7 +115,7 @@ static size_t find_end(const struct rows_chunk *chunk, size_t from, int64_t time
     return low;
 }
 
-static void add_chunk(struct resampling *resampling, const struct rows_chunk *chunk)
+static int add_chunk(struct resampling *resampling, const struct rows_chunk *chunk)
 {
     for (size_t e = 0; e < resampling->elements; e++)
         series_rows_column(resampling->rows, chunk, e, resampling->values + e * chunk->count);
@@ -58,9 +129,12 @@ static void add_chunk(struct resampling *resampling, const struct rows_chunk *ch
         for (size_t e = 0; e < resampling->elements; e++)
             stats_state_add(&resampling->states[e], resampling->values + e * chunk->count + i,
                             end - i);
+        if (keep(resampling, chunk, i, end - i) != 0)
+            return QUERY_FAILED;
         resampling->count += end - i;
         i = end;
     }
+    return 0;
 }
 
 static int write_resampled(const struct query_options *options, struct series_rows *rows,
@@ -78,26 +152,30 @@ static int write_resampled(const struct query_options *options, struct series_ro
     size_t room = 0;
     int more = 0, code = 0;
     resampling.states = calloc(resampling.elements, sizeof *resampling.states);
-    if (resampling.states == NULL)
-        return query_error(QUERY_FAILED, "out of memory");
+    code = resampling.states == NULL ? out_of_memory() : make_quantiles(&resampling);
     while (code == 0 && !output_failed(output) && (more = series_rows_next(rows, &chunk)) > 0) {
         if (chunk.count > room) {
             union stats_value *values =
                 reallocarray(resampling.values, chunk.count * resampling.elements, sizeof *values);
             if (values == NULL) {
-                code = query_error(QUERY_FAILED, "out of memory");
+                code = out_of_memory();
                 break;
             }
             resampling.values = values;
             room = chunk.count;
         }
-        add_chunk(&resampling, &chunk);
+        code = add_chunk(&resampling, &chunk);
         progress_update(series_rows_done(rows));
     }
     if (more < 0)
         code = series_rows_exit_code(rows);
     if (code == 0)
         end_bucket(&resampling);
+    for (size_t e = 0; resampling.kept != NULL && e < resampling.elements; e++)
+        free(resampling.kept[e]);
+    free(resampling.kept);
+    free(resampling.quantiles);
+    free(resampling.select);
     free(resampling.states);
     free(resampling.values);
     return code;
@@ -105,7 +183,7 @@ static int write_resampled(const struct query_options *options, struct series_ro
 
 int command_resample(const struct query_options *options)
 {
-    const char *names[STATS_NAMES];
+    const char *names[STATISTICS_MAX];
     statistics_names(options, names);
     return row_command_run(options, names, options->statistics_count, write_resampled);
 }

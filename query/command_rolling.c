@@ -3,6 +3,8 @@
 #include "statistics_cells.h"
 #include "window_stats.h"
 
+#include <math.h>
+
 /* One row of a chunk into the cells. */
 static void fill_row(const struct query_options *options, const struct window_stats *windows,
                      const struct window_chunk *chunk, size_t row, const struct series_rows *rows,
@@ -15,7 +17,8 @@ static void fill_row(const struct query_options *options, const struct window_st
         for (size_t e = 0; e < elements; e++) {
             size_t column = k * elements + e, at = row * width + column;
             struct cell *cell = columns_cell(columns, rows, k, e);
-            if (window_stats_is_integer(windows, column))
+            /* With too few samples there is not even a whole number to tell. */
+            if (window_stats_is_integer(windows, column) && !isnan(chunk->values[at]))
                 *cell = (struct cell){.kind = CELL_INTEGER, .integer = chunk->integers[at]};
             else
                 *cell = (struct cell){.kind = CELL_F8, .real = chunk->values[at]};
@@ -47,7 +50,7 @@ static int write_rolling(const struct query_options *options, struct series_rows
 
 int command_rolling(const struct query_options *options)
 {
-    const char *names[STATS_NAMES];
+    const char *names[STATISTICS_MAX];
     statistics_names(options, names);
     return row_command_run(options, names, options->statistics_count, write_rolling);
 }

@@ -1,23 +1,66 @@
 #include "progress.h"
 #include "statistics_cells.h"
+#include "stats_select.h"
 
 #include <stdlib.h>
 
-/* Statistics of the rows of one series: a state for each selected element. */
+/* Passes that rows are looked at anew for when some were overwritten in between. */
+#define ATTEMPTS_MAX 10
+
+/* Statistics of the rows of one series: a state for each selected element, and where quantiles are
+ * asked for, what selects them. */
 struct summary {
     struct stats_state *states;
+    struct stats_select **selects;
+    double *quantiles; /* elements x quantiles */
+    size_t quantiles_count;
     union stats_value *column;
     uint64_t count;
     int64_t first_ns;
     int64_t last_ns;
 };
 
-static int summarise(struct series_rows *rows, struct summary *summary)
+static int summary_make(const struct query_options *options, const struct series_rows *rows,
+                        struct summary *summary)
+{
+    double fractions[STATISTICS_MAX];
+    size_t elements = series_rows_elements(rows);
+    size_t quantiles = statistics_quantiles(options, fractions);
+    summary->quantiles_count = quantiles;
+    summary->states = calloc(elements, sizeof *summary->states);
+    summary->column = calloc(SERIES_ROWS_CHUNK_MAX, sizeof *summary->column);
+    summary->quantiles = calloc(elements * quantiles + 1, sizeof *summary->quantiles);
+    summary->selects = calloc(elements, sizeof *summary->selects);
+    if (summary->states == NULL || summary->column == NULL || summary->quantiles == NULL ||
+        summary->selects == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
+    for (size_t e = 0; quantiles > 0 && e < elements; e++) {
+        void *memory = malloc(stats_select_bytes(quantiles));
+        if (memory == NULL)
+            return query_error(QUERY_FAILED, "out of memory for quantiles of %zu elements",
+                               elements);
+        summary->selects[e] =
+            stats_select_init(memory, series_rows_kind(rows), fractions, quantiles);
+    }
+    return 0;
+}
+
+static void summary_free(const struct series_rows *rows, struct summary *summary)
+{
+    for (size_t e = 0; summary->selects != NULL && e < series_rows_elements(rows); e++)
+        free(summary->selects[e]);
+    free(summary->selects);
+    free(summary->states);
+    free(summary->quantiles);
+    free(summary->column);
+}
+
+/* One pass over all rows. The states are made by the first. */
+static int read_rows(struct series_rows *rows, bool with_states, struct summary *summary)
 {
     struct rows_chunk chunk;
     int more;
-    for (size_t e = 0; e < series_rows_elements(rows); e++)
-        stats_state_clear(&summary->states[e], series_rows_kind(rows));
+    summary->count = 0;
     while ((more = series_rows_next(rows, &chunk)) > 0) {
         if (summary->count == 0)
             summary->first_ns = chunk.times_ns[0];
@@ -25,11 +68,67 @@ static int summarise(struct series_rows *rows, struct summary *summary)
         summary->count += chunk.count;
         for (size_t e = 0; e < series_rows_elements(rows); e++) {
             series_rows_column(rows, &chunk, e, summary->column);
-            stats_state_add(&summary->states[e], summary->column, chunk.count);
+            if (with_states)
+                stats_state_add(&summary->states[e], summary->column, chunk.count);
+            if (summary->selects[e] != NULL)
+                stats_select_add(summary->selects[e], summary->column, chunk.count);
         }
         progress_update(series_rows_done(rows));
     }
     return more < 0 ? series_rows_exit_code(rows) : 0;
+}
+
+static void begin_anew(const struct series_rows *rows, struct summary *summary)
+{
+    for (size_t e = 0; e < series_rows_elements(rows); e++) {
+        stats_state_clear(&summary->states[e], series_rows_kind(rows));
+        if (summary->selects[e] != NULL)
+            stats_select_clear(summary->selects[e]);
+    }
+}
+
+/* True when a quantile needs one more pass. */
+static bool needs_another(const struct series_rows *rows, struct summary *summary)
+{
+    bool another = false;
+    for (size_t e = 0; summary->quantiles_count > 0 && e < series_rows_elements(rows); e++)
+        another = stats_select_again(summary->selects[e]) || another;
+    return another;
+}
+
+static int summarise(struct series_rows *rows, const char *name, struct summary *summary)
+{
+    uint64_t count = 0;
+    int attempts = 0;
+    bool first = true;
+    begin_anew(rows, summary);
+    for (;;) {
+        int code = read_rows(rows, first, summary);
+        if (code != 0)
+            return code;
+        if (!first && summary->count != count) {
+            /* A ring's writer was faster: these are other rows than before. */
+            if (++attempts == ATTEMPTS_MAX)
+                return query_error(QUERY_FAILED,
+                                   "%s: samples are overwritten faster than quantiles of them can "
+                                   "be found; ask for a shorter range",
+                                   name);
+            begin_anew(rows, summary);
+            first = true;
+        } else {
+            count = summary->count;
+            first = false;
+            if (!needs_another(rows, summary))
+                break;
+        }
+        series_rows_rewind(rows);
+    }
+    for (size_t e = 0; e < series_rows_elements(rows); e++) {
+        for (size_t q = 0; q < summary->quantiles_count; q++)
+            summary->quantiles[e * summary->quantiles_count + q] =
+                stats_select_quantile(summary->selects[e], q);
+    }
+    return 0;
 }
 
 static int stats_of_series(const struct query_options *options, struct columns *columns,
@@ -40,28 +139,24 @@ static int stats_of_series(const struct query_options *options, struct columns *
     int code = series_rows_open(options, name, &rows);
     if (code != 0)
         return code;
-    summary.states = calloc(series_rows_elements(rows), sizeof *summary.states);
-    summary.column = calloc(SERIES_ROWS_CHUNK_MAX, sizeof *summary.column);
-    if (summary.states == NULL || summary.column == NULL) {
-        code = query_error(QUERY_FAILED, "out of memory");
-    } else {
+    code = summary_make(options, rows, &summary);
+    if (code == 0) {
         progress_begin(name, series_rows_to(rows) - series_rows_from(rows));
-        code = summarise(rows, &summary);
+        code = summarise(rows, name, &summary);
         progress_end();
     }
     if (code == 0 && summary.count > 0) {
         for (size_t i = 0; i < columns->count; i++)
             columns->cells[i] = (struct cell){.kind = CELL_NONE};
         columns->cells[0] = (struct cell){.kind = CELL_TEXT, .text = name};
-        statistics_fill(options, columns, rows, summary.states);
+        statistics_fill(options, columns, rows, summary.states, summary.quantiles);
         columns->cells[columns->count - 2] =
             (struct cell){.kind = CELL_TIME, .time_ns = summary.first_ns};
         columns->cells[columns->count - 1] =
             (struct cell){.kind = CELL_TIME, .time_ns = summary.last_ns};
         output_row(output, columns->cells);
     }
-    free(summary.states);
-    free(summary.column);
+    summary_free(rows, &summary);
     series_rows_close(rows);
     return code;
 }
@@ -69,7 +164,7 @@ static int stats_of_series(const struct query_options *options, struct columns *
 int command_stats(const struct query_options *options)
 {
     static const char *const times[] = {"first_time", "last_time", NULL};
-    const char *names[STATS_NAMES];
+    const char *names[STATISTICS_MAX];
     struct series_selection selection = {0};
     struct columns columns = {0};
     struct output *output = NULL;

@@ -69,55 +69,54 @@ static int convert_range(const char *const values[OPTION_COUNT], struct query_op
     return code;
 }
 
-static int set_statistics(struct query_options *options, const enum stats_name *names, size_t count)
+static bool has_statistic(const struct query_options *options,
+                          const struct stats_statistic *statistic)
 {
-    options->statistics = malloc(count * sizeof *names);
-    if (options->statistics == NULL)
-        return query_error(QUERY_FAILED, "out of memory");
-    memcpy(options->statistics, names, count * sizeof *names);
-    options->statistics_count = count;
-    return 0;
-}
-
-static int default_statistics(enum query_command command, struct query_options *options)
-{
-    static const enum stats_name all[] = {STATS_MEAN, STATS_VAR,   STATS_STD,
-                                          STATS_MIN,  STATS_MAX,   STATS_SUM,
-                                          STATS_RMS,  STATS_COUNT, STATS_MISSING};
-    static const enum stats_name two[] = {STATS_MEAN, STATS_VAR};
-    if (command == COMMAND_STATS)
-        return set_statistics(options, all, STATS_NAMES);
-    if (command == COMMAND_PLOT)
-        return set_statistics(options, two, 1);
-    return set_statistics(options, two, 2);
+    for (size_t i = 0; i < options->statistics_count; i++) {
+        if (strcmp(options->statistics[i].text, statistic->text) == 0)
+            return true;
+    }
+    return false;
 }
 
 static int convert_statistics(const char *list, struct query_options *options)
 {
-    enum stats_name names[STATS_NAMES];
-    bool seen[STATS_NAMES] = {false};
-    size_t count = 0;
+    size_t capacity = 1;
+    for (const char *at = list; *at != '\0'; at++)
+        capacity += *at == ',';
+    if (capacity > STATISTICS_MAX)
+        return query_error(EX_USAGE, "--stat: more than %d statistics", STATISTICS_MAX);
+    options->statistics = calloc(capacity, sizeof *options->statistics);
+    if (options->statistics == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
     for (const char *at = list;; at++) {
+        struct stats_statistic *statistic = &options->statistics[options->statistics_count];
         size_t bytes = strcspn(at, ",");
-        enum stats_name name;
-        if (!stats_name_parse(at, bytes, &name))
-            return wrong(OPTION_STAT, list, "a list of mean,var,std,min,max,sum,rms,count,missing");
-        if (seen[name])
+        if (!stats_statistic_parse(at, bytes, statistic))
+            return wrong(OPTION_STAT, list,
+                         "a list of mean,var,std,min,max,sum,rms,count,missing,median,p95 (p0 to "
+                         "p100, also p12.5)");
+        if (has_statistic(options, statistic))
             return query_error(EX_USAGE, "--stat \"%s\": %s stands there twice", list,
-                               stats_name_text(name));
-        seen[name] = true;
-        names[count++] = name;
+                               statistic->text);
+        options->statistics_count++;
         at += bytes;
         if (*at == '\0')
-            break;
+            return 0;
     }
-    options->statistics_given = true;
-    return set_statistics(options, names, count);
+}
+
+static int default_statistics(enum query_command command, struct query_options *options)
+{
+    if (command == COMMAND_STATS)
+        return convert_statistics("mean,var,std,min,max,sum,rms,count,missing", options);
+    return convert_statistics(command == COMMAND_PLOT ? "mean" : "mean,var", options);
 }
 
 static int convert_rules(const char *const values[OPTION_COUNT], struct query_options *options)
 {
     const char *ddof = values[OPTION_DDOF], *nan = values[OPTION_NAN];
+    const char *count = values[OPTION_MIN_COUNT];
     if (ddof != NULL) {
         if (strcmp(ddof, "0") != 0 && strcmp(ddof, "1") != 0)
             return wrong(OPTION_DDOF, ddof, "0 or 1");
@@ -128,6 +127,8 @@ static int convert_rules(const char *const values[OPTION_COUNT], struct query_op
             return wrong(OPTION_NAN, nan, "skip or propagate");
         options->rules.propagate_nan = nan[0] == 'p';
     }
+    if (count != NULL && !units_parse_u64(count, UINT64_MAX, &options->rules.min_count))
+        return wrong(OPTION_MIN_COUNT, count, "a number of samples");
     return 0;
 }
 
@@ -199,8 +200,9 @@ static int convert_own(enum query_command command, const char *const values[OPTI
         *(i == 0 ? &options->width : &options->height) = (unsigned)size;
     }
     if (command == COMMAND_PLOT && values[OPTION_ROLLING] == NULL) {
-        static const enum option_id windowed[] = {OPTION_STAT, OPTION_DDOF, OPTION_NAN};
-        for (size_t i = 0; i < 3; i++) {
+        static const enum option_id windowed[] = {OPTION_STAT, OPTION_DDOF, OPTION_NAN,
+                                                  OPTION_MIN_COUNT};
+        for (size_t i = 0; i < 4; i++) {
             if (values[windowed[i]] != NULL)
                 return query_error(EX_USAGE, "plot takes --%s only with --rolling",
                                    option_rules[windowed[i]].name);

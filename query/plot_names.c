@@ -77,7 +77,7 @@ static char *join(const char *const *parts, size_t count, const char *between)
 static enum stats_name line_statistic(const struct query_options *options, size_t i)
 {
     /* The values themselves have the unit of their mean. */
-    return options->window.given ? options->statistics[i] : STATS_MEAN;
+    return options->window.given ? options->statistics[i].name : STATS_MEAN;
 }
 
 static size_t statistics_count(const struct query_options *options)
@@ -119,7 +119,7 @@ static char *line_name(const struct query_options *options,
     const char *const parts[] = {
         selection->several ? selection->names[i] : "",
         element_name,
-        statistics_count(options) > 1 ? stats_name_text(options->statistics[statistic]) : "",
+        statistics_count(options) > 1 ? options->statistics[statistic].text : "",
     };
     char *name = join(parts, sizeof parts / sizeof parts[0], " ");
     char *whole = NULL;
@@ -137,9 +137,9 @@ static char *subtitle_text(const struct query_options *options, struct series_ro
         element_text(options, rows, 0, element, sizeof element);
     if (!options->window.given)
         return strdup(element);
-    const char *statistics[STATS_NAMES];
+    const char *statistics[STATISTICS_MAX];
     for (size_t i = 0; i < options->statistics_count; i++)
-        statistics[i] = stats_name_text(options->statistics[i]);
+        statistics[i] = options->statistics[i].text;
     char *list = join(statistics, options->statistics_count, ", ");
     char *text = NULL;
     char length[40];

@@ -27,6 +27,9 @@ struct query_length {
     int64_t span_ns; /* 0 when it is rows; else above 0 */
 };
 
+/* In one --stat. */
+#define STATISTICS_MAX 64
+
 /* Which rows: cut first, before any window. */
 struct query_range {
     bool has_from, has_to;
@@ -43,10 +46,10 @@ struct query_options {
     char **names;      /* S..., as given; names and globs */
     size_t names_count;
     struct query_range range;
-    enum time_zone zone;         /* TIME_ZONE_UTC with --utc, else local */
-    enum stats_name *statistics; /* in the order asked; the command's default when none were */
+    enum time_zone zone; /* TIME_ZONE_UTC with --utc, else local */
+    struct stats_statistic
+        *statistics; /* in the order asked; the command's default when none were */
     size_t statistics_count;
-    bool statistics_given;
     struct stats_rules rules;
     uint64_t *elements; /* --element, flat indices in C order, as asked; none = all */
     size_t elements_count;

@@ -32,6 +32,7 @@ enum option_id {
     OPTION_STAT,
     OPTION_DDOF,
     OPTION_NAN,
+    OPTION_MIN_COUNT,
     OPTION_ELEMENT,
     OPTION_EVERY,
     OPTION_WINDOW,

@@ -1,14 +1,45 @@
 #include "statistics_cells.h"
 
-void statistics_fill(const struct query_options *options, const struct columns *columns,
-                     const struct series_rows *rows, const struct stats_state *states)
+#include <math.h>
+
+size_t statistics_quantiles(const struct query_options *options, double *ret_fractions)
 {
+    size_t count = 0;
     for (size_t k = 0; k < options->statistics_count; k++) {
-        enum stats_name name = options->statistics[k];
-        for (size_t e = 0; e < series_rows_elements(rows); e++) {
+        if (options->statistics[k].name != STATS_QUANTILE)
+            continue;
+        if (ret_fractions != NULL)
+            ret_fractions[count] = options->statistics[k].fraction;
+        count++;
+    }
+    return count;
+}
+
+/* A quantile under the rules for missing samples. */
+static double judged(const struct query_options *options, const struct stats_state *state,
+                     double quantile)
+{
+    struct stats_rules skip = {0};
+    bool spoilt =
+        options->rules.propagate_nan && stats_state_get(state, STATS_MISSING, &options->rules) > 0;
+    bool too_few = stats_state_get(state, STATS_COUNT, &skip) < (double)options->rules.min_count;
+    return spoilt || too_few ? (double)NAN : quantile;
+}
+
+void statistics_fill(const struct query_options *options, const struct columns *columns,
+                     const struct series_rows *rows, const struct stats_state *states,
+                     const double *quantiles)
+{
+    size_t quantiles_count = statistics_quantiles(options, NULL);
+    for (size_t e = 0; e < series_rows_elements(rows); e++) {
+        const double *quantile = quantiles + e * quantiles_count;
+        for (size_t k = 0; k < options->statistics_count; k++) {
+            enum stats_name name = options->statistics[k].name;
             struct cell *cell = columns_cell(columns, rows, k, e);
             cell->kind = CELL_F8;
-            if (stats_state_get_integer(&states[e], name, &options->rules, &cell->integer))
+            if (name == STATS_QUANTILE)
+                cell->real = judged(options, &states[e], *quantile++);
+            else if (stats_state_get_integer(&states[e], name, &options->rules, &cell->integer))
                 cell->kind = CELL_INTEGER;
             else
                 cell->real = stats_state_get(&states[e], name, &options->rules);
@@ -19,7 +50,7 @@ void statistics_fill(const struct query_options *options, const struct columns *
 void statistics_names(const struct query_options *options, const char **ret_names)
 {
     for (size_t k = 0; k < options->statistics_count; k++)
-        ret_names[k] = stats_name_text(options->statistics[k]);
+        ret_names[k] = options->statistics[k].text;
 }
 
 int check_one_series(const struct query_options *options, const struct series_selection *selection)

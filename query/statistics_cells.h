@@ -6,11 +6,17 @@
 #include "stats_state.h"
 
 /* Fills the cells of all asked statistics of one series from the states of its selected elements.
- */
+ * quantiles[element * q + i]: the i-th of its statistics_quantiles() quantiles. */
 void statistics_fill(const struct query_options *options, const struct columns *columns,
-                     const struct series_rows *rows, const struct stats_state *states);
+                     const struct series_rows *rows, const struct stats_state *states,
+                     const double *quantiles);
 
-/* The names of the asked statistics, for columns_make(); ret_names has room for STATS_NAMES. */
+/* How many of the asked statistics are quantiles; ret_fractions (may be NULL, else room for
+ * STATISTICS_MAX) gets which. */
+size_t statistics_quantiles(const struct query_options *options, double *ret_fractions);
+
+/* The names of the asked statistics, for columns_make(); ret_names has room for
+ * STATISTICS_MAX. */
 void statistics_names(const struct query_options *options, const char **ret_names);
 
 /* EX_USAGE with its message when an array of several series was asked for, else 0. */

@@ -33,7 +33,7 @@ struct window_stats {
     union stats_value *column;
     size_t *lengths;
     bool *kept;
-    double *results; /* one element's: rows x statistics */
+    double *results; /* one element's: statistics x rows */
     stats_i128 *integers;
     int64_t *ret_times_ns; /* what goes out */
     double *ret_values;
@@ -49,12 +49,21 @@ static int out_of_memory(struct window_stats *windows)
 /* Makes room for windows of `rows` rows; what is in them stays. */
 static int make_room(struct window_stats *windows, size_t rows)
 {
-    size_t bytes = stats_rolling_bytes(rows);
+    const struct query_options *options = windows->options;
+    struct stats_rolling_plan plan = {
+        .kind = windows->kind,
+        .window = options->window.span_ns > 0 ? 0 : rows,
+        .longest = options->window.span_ns > 0 ? rows : 0,
+        .statistics = options->statistics,
+        .statistics_count = options->statistics_count,
+        .rules = options->rules,
+    };
+    size_t bytes = stats_rolling_bytes(&plan);
     for (size_t e = 0; e < windows->elements; e++) {
         void *memory = bytes > 0 ? malloc(bytes) : NULL;
         if (memory == NULL)
             return out_of_memory(windows);
-        struct stats_rolling *rolling = stats_rolling_init(memory, rows, windows->kind);
+        struct stats_rolling *rolling = stats_rolling_init(memory, &plan);
         if (windows->windows[e] != NULL)
             stats_rolling_transfer(rolling, windows->windows[e]);
         free(windows->windows[e]);
@@ -169,8 +178,8 @@ static void spread(struct window_stats *windows, size_t element, size_t count)
             continue;
         for (size_t k = 0; k < names; k++) {
             size_t to = out * windows->columns + k * windows->elements + element;
-            windows->ret_values[to] = windows->results[i * names + k];
-            windows->ret_integers[to] = windows->integers[i * names + k];
+            windows->ret_values[to] = windows->results[k * count + i];
+            windows->ret_integers[to] = windows->integers[k * count + i];
         }
         out++;
     }
@@ -178,13 +187,12 @@ static void spread(struct window_stats *windows, size_t element, size_t count)
 
 static size_t slide_chunk(struct window_stats *windows, const struct rows_chunk *chunk)
 {
-    const struct query_options *options = windows->options;
-    struct stats_wanted wanted = {options->statistics, options->statistics_count, options->rules};
     size_t out = 0;
     for (size_t e = 0; e < windows->elements; e++) {
         series_rows_column(windows->rows, chunk, e, windows->column);
-        stats_rolling_slide(windows->windows[e], windows->column, windows->lengths, chunk->count,
-                            &wanted, wanted.names_count, windows->results, windows->integers);
+        stats_rolling_slide(windows->windows[e], windows->column,
+                            windows->options->window.span_ns > 0 ? windows->lengths : NULL,
+                            chunk->count, chunk->count, windows->results, windows->integers);
         spread(windows, e, chunk->count);
     }
     for (size_t i = 0; i < chunk->count; i++) {
@@ -282,7 +290,7 @@ int window_stats_exit_code(const struct window_stats *windows)
 
 bool window_stats_is_integer(const struct window_stats *windows, size_t column)
 {
-    enum stats_name name = windows->options->statistics[column / windows->elements];
+    enum stats_name name = windows->options->statistics[column / windows->elements].name;
     if (name == STATS_COUNT || name == STATS_MISSING)
         return true;
     return windows->kind != STATS_REAL &&

@@ -46,6 +46,24 @@ void stats_integer_add(struct stats_integer *state, const union stats_value *val
     state->count += count;
 }
 
+void stats_integer_remove(struct stats_integer *state, const union stats_value *values,
+                          size_t count, bool is_signed)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits = values[i].natural;
+        bool negative = is_signed && values[i].integer < 0;
+        uint64_t magnitude = negative ? 0 - bits : bits;
+        stats_u128 square = (stats_u128)magnitude * magnitude;
+        stats_u128 low = (stats_u128)state->squares[1] << 64 | state->squares[0];
+        state->sum -= negative ? -(stats_i128)magnitude : (stats_i128)magnitude;
+        state->squares[2] -= low < square ? 1 : 0;
+        low -= square;
+        state->squares[1] = (uint64_t)(low >> 64);
+        state->squares[0] = (uint64_t)low;
+    }
+    state->count -= count;
+}
+
 void stats_integer_merge(struct stats_integer *state, const struct stats_integer *other)
 {
     if (other->count == 0)

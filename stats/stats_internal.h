@@ -18,6 +18,9 @@ double stats_real_get(const struct stats_real *state, enum stats_name name,
 void stats_integer_clear(struct stats_integer *state);
 void stats_integer_add(struct stats_integer *state, const union stats_value *values, size_t count,
                        bool is_signed);
+/* Takes samples out that were added; minimum and maximum are then no longer true. */
+void stats_integer_remove(struct stats_integer *state, const union stats_value *values,
+                          size_t count, bool is_signed);
 void stats_integer_merge(struct stats_integer *state, const struct stats_integer *other);
 double stats_integer_get(const struct stats_integer *state, enum stats_name name,
                          const struct stats_rules *rules);

@@ -1,161 +1,223 @@
-/* A queue of samples that knows the state of all of them at once.
- *
- *     head                      flip                 tail
- *      | front: suffix states     | back: one state    |
- *
- * New samples are added to the back's state. When the front has been used up, the back becomes the
- * front: for each chunk of it the state from the chunk's beginning to `flip` is made (coarse), and
- * within the chunk that head is in, the state from each sample to the chunk's end (fine). So the
- * window is fine[head] + coarse[next chunk] + back: three states, two merges.
- *
- * Positions count from 0 and never wrap; chunk c holds positions [c * CHUNK, (c + 1) * CHUNK) and
- * lies at slot c mod chunks. */
 #include "stats_rolling.h"
 
+#include "rolling_internal.h"
+#include "stats_kernels.h"
+
 #include <assert.h>
+#include <math.h>
+#include <string.h>
 
-#define CHUNK    64
-#define NO_CHUNK UINT64_MAX
+/* Room behind the samples of the window, so that they are moved seldom. */
+#define SLACK_MIN (16 * ROLLING_BLOCK)
 
-struct stats_rolling {
-    enum stats_kind kind;
-    size_t chunks;              /* slots in `values` and `coarse` */
-    uint64_t head, flip, tail;  /* head <= tail; front is [head, flip) where head < flip */
-    size_t tail_slot;           /* index in `values` of position tail */
-    uint64_t fine_chunk;        /* the chunk that `fine` is of, or NO_CHUNK */
-    struct stats_state back;    /* [flip, tail) */
-    struct stats_state *coarse; /* by chunk slot */
-    union stats_value *values;  /* chunks x CHUNK */
-    struct stats_state fine[CHUNK];
+static size_t longest_of(const struct stats_rolling_plan *plan)
+{
+    return plan->window > 0 ? plan->window : plan->longest;
+}
+
+static bool wants(const struct stats_rolling_plan *plan, enum stats_name name)
+{
+    for (size_t k = 0; k < plan->statistics_count; k++) {
+        if (plan->statistics[k].name == name)
+            return true;
+    }
+    return false;
+}
+
+/* Hands out parts of the memory; with `memory` NULL it only counts. */
+struct arena {
+    char *memory;
+    size_t bytes;
+    bool overflow;
 };
 
-/* One sample more than the window, which is there before the oldest leaves; the window may begin
- * and end within chunks. */
-static size_t chunks_for(size_t samples)
+static void *carve(struct arena *arena, size_t count, size_t each)
 {
-    return samples / CHUNK + 3;
+    size_t bytes, end, from = arena->bytes;
+    if (__builtin_mul_overflow(count, each, &bytes) || __builtin_add_overflow(from, bytes, &end) ||
+        end > SIZE_MAX / 2) {
+        arena->overflow = true;
+        return NULL;
+    }
+    arena->bytes = (end + 63) & ~(size_t)63;
+    return arena->memory != NULL ? arena->memory + from : NULL;
 }
 
-size_t stats_rolling_bytes(size_t samples)
+/* A part whose object tells its own size, 0 when that overflows. */
+static void *carve_object(struct arena *arena, size_t bytes)
 {
-    size_t each = sizeof(struct stats_state) + CHUNK * sizeof(union stats_value);
-    size_t bytes;
-    if (__builtin_mul_overflow(chunks_for(samples), each, &bytes) ||
-        __builtin_add_overflow(bytes, sizeof(struct stats_rolling), &bytes))
-        return 0;
-    return bytes;
+    arena->overflow = arena->overflow || bytes == 0;
+    return carve(arena, bytes, 1);
 }
 
-struct stats_rolling *stats_rolling_init(void *memory, size_t samples, enum stats_kind kind)
+static void lay_out_real(struct stats_rolling *rolling, struct arena *arena)
+{
+    const struct stats_rolling_plan *plan = &rolling->plan;
+    struct stats_moments_rule rule = {STATS_F8, plan->window, plan->longest, false, plan->rules};
+    bool means = wants(plan, STATS_MEAN) || wants(plan, STATS_VAR) || wants(plan, STATS_STD) ||
+                 wants(plan, STATS_RMS);
+    if (means) {
+        void *part = carve_object(arena, stats_moments_bytes(&rule));
+        rolling->moments = part != NULL ? stats_moments_init(part, &rule, NULL) : NULL;
+    }
+    /* One of the two counts what is not finite. */
+    if (!means || wants(plan, STATS_SUM)) {
+        rule.sums = true;
+        void *part = carve_object(arena, stats_moments_bytes(&rule));
+        rolling->sums = part != NULL ? stats_moments_init(part, &rule, NULL) : NULL;
+    }
+    rolling->means = carve(arena, ROLLING_BLOCK, sizeof(double));
+    rolling->vars = carve(arena, ROLLING_BLOCK, sizeof(double));
+    rolling->totals = carve(arena, ROLLING_BLOCK, sizeof(double));
+    rolling->special = carve(arena, ROLLING_BLOCK, sizeof(struct stats_special));
+}
+
+static void lay_out_quantiles(struct stats_rolling *rolling, struct arena *arena)
+{
+    const struct stats_rolling_plan *plan = &rolling->plan;
+    size_t count = 0;
+    for (size_t k = 0; k < plan->statistics_count; k++)
+        count += plan->statistics[k].name == STATS_QUANTILE ? 1 : 0;
+    if (count == 0)
+        return;
+    size_t samples = longest_of(plan) < SIZE_MAX ? longest_of(plan) + 1 : SIZE_MAX;
+    double *fractions = carve(arena, count, sizeof *fractions);
+    void *part = carve_object(arena, stats_order_bytes(samples, count));
+    if (part == NULL)
+        return;
+    size_t i = 0;
+    for (size_t k = 0; k < plan->statistics_count; k++) {
+        if (plan->statistics[k].name == STATS_QUANTILE)
+            fractions[i++] = plan->statistics[k].fraction;
+    }
+    rolling->order = stats_order_init(part, samples, plan->kind, fractions, count);
+}
+
+/* All parts of an object; false when they are too large. */
+static bool lay_out(struct stats_rolling *rolling, struct arena *arena)
+{
+    const struct stats_rolling_plan *plan = &rolling->plan;
+    size_t longest = longest_of(plan);
+    (void)carve(arena, 1, sizeof *rolling);
+    rolling->slack = longest > SLACK_MIN ? longest : SLACK_MIN;
+    if (longest > SIZE_MAX / 4)
+        return false;
+    rolling->history = carve(arena, longest + rolling->slack, sizeof *rolling->history);
+    if (plan->kind == STATS_REAL)
+        lay_out_real(rolling, arena);
+    for (unsigned largest = 0; largest < 2; largest++) {
+        struct stats_extremes_rule rule = {plan->kind, largest == 1, plan->window, plan->longest};
+        if (!wants(plan, largest == 1 ? STATS_MAX : STATS_MIN))
+            continue;
+        void *part = carve_object(arena, stats_extremes_bytes(&rule));
+        rolling->extremes[largest] = part != NULL ? stats_extremes_init(part, &rule, NULL) : NULL;
+        rolling->extreme_values[largest] =
+            carve(arena, ROLLING_BLOCK, sizeof **rolling->extreme_values);
+    }
+    lay_out_quantiles(rolling, arena);
+    return !arena->overflow;
+}
+
+size_t stats_rolling_bytes(const struct stats_rolling_plan *plan)
+{
+    struct stats_rolling rolling = {.plan = *plan};
+    struct arena arena = {NULL, 0, false};
+    return lay_out(&rolling, &arena) ? arena.bytes : 0;
+}
+
+struct stats_rolling *stats_rolling_init(void *memory, const struct stats_rolling_plan *plan)
 {
     struct stats_rolling *rolling = memory;
-    rolling->kind = kind;
-    rolling->chunks = chunks_for(samples);
-    rolling->coarse = (void *)(rolling + 1);
-    rolling->values = (void *)(rolling->coarse + rolling->chunks);
+    struct arena arena = {memory, 0, false};
+    *rolling = (struct stats_rolling){.plan = *plan};
+    bool fits = lay_out(rolling, &arena);
+    assert(fits);
     stats_rolling_clear(rolling);
     return rolling;
 }
 
 void stats_rolling_clear(struct stats_rolling *rolling)
 {
-    rolling->head = rolling->flip = rolling->tail = 0;
-    rolling->tail_slot = 0;
-    rolling->fine_chunk = NO_CHUNK;
-    stats_state_clear(&rolling->back, rolling->kind);
+    rolling->filled = rolling->length = 0;
+    rolling->position = 0;
+    if (rolling->moments != NULL)
+        stats_moments_clear(rolling->moments);
+    if (rolling->sums != NULL)
+        stats_moments_clear(rolling->sums);
+    if (rolling->order != NULL)
+        stats_order_clear(rolling->order);
+    for (unsigned largest = 0; largest < 2; largest++) {
+        if (rolling->extremes[largest] != NULL)
+            stats_extremes_clear(rolling->extremes[largest]);
+    }
+    memset(&rolling->integer, 0, sizeof rolling->integer);
 }
 
-size_t stats_rolling_count(const struct stats_rolling *rolling)
+/* Puts samples behind the history; the result is where the first of them is. */
+static const union stats_value *append(struct stats_rolling *rolling,
+                                       const union stats_value *values, size_t count)
 {
-    return (size_t)(rolling->tail - rolling->head);
+    size_t longest = longest_of(&rolling->plan);
+    if (rolling->filled + count > longest + rolling->slack) {
+        size_t kept = rolling->filled < longest ? rolling->filled : longest;
+        memmove(rolling->history, rolling->history + rolling->filled - kept, kept * sizeof *values);
+        rolling->filled = kept;
+    }
+    union stats_value *to = rolling->history + rolling->filled;
+    memcpy(to, values, count * sizeof *values);
+    rolling->filled += count;
+    return to;
 }
 
-static void push(struct stats_rolling *rolling, union stats_value value)
+/* Samples to take at once: up to where the tiles of a fixed window end. */
+static size_t block_count(const struct stats_rolling *rolling, size_t count)
 {
-    rolling->values[rolling->tail_slot] = value;
-    rolling->tail_slot++;
-    if (rolling->tail_slot == rolling->chunks * CHUNK)
-        rolling->tail_slot = 0;
-    rolling->tail++;
-    stats_state_add_one(&rolling->back, value);
+    size_t window = rolling->plan.window;
+    if (count <= ROLLING_BLOCK || rolling->position + ROLLING_BLOCK < window)
+        return count < ROLLING_BLOCK ? count : ROLLING_BLOCK;
+    return ROLLING_BLOCK - (size_t)((rolling->position + ROLLING_BLOCK - window) % STATS_TILE);
+}
+
+void stats_rolling_slide(struct stats_rolling *rolling, const union stats_value *values,
+                         const size_t *lengths, size_t count, size_t stride, double *ret_values,
+                         stats_i128 *ret_integers)
+{
+    assert((lengths == NULL) == (rolling->plan.window > 0));
+    while (count > 0) {
+        size_t take = block_count(rolling, count);
+        struct rolling_block block = {
+            .values = append(rolling, values, take),
+            .lengths = lengths,
+            .count = take,
+            .stride = stride,
+            .ret_values = ret_values,
+            .ret_integers = ret_integers,
+        };
+        rolling_work(rolling, &block);
+        rolling->length = rolling_length(rolling, &block, take - 1);
+        rolling->position += take;
+        values += take;
+        lengths = lengths != NULL ? lengths + take : NULL;
+        ret_values += take;
+        ret_integers = ret_integers != NULL ? ret_integers + take : NULL;
+        count -= take;
+    }
 }
 
 void stats_rolling_transfer(struct stats_rolling *to, const struct stats_rolling *from)
 {
-    size_t slots = from->chunks * CHUNK;
-    size_t slot = (size_t)(from->head % slots);
-    for (uint64_t at = from->head; at < from->tail; at++) {
-        push(to, from->values[slot]);
-        slot = slot + 1 == slots ? 0 : slot + 1;
-    }
-}
-
-/* Where the front's part of a chunk ends. */
-static size_t front_part(const struct stats_rolling *rolling, uint64_t chunk)
-{
-    uint64_t left = rolling->flip - chunk * CHUNK;
-    return left < CHUNK ? (size_t)left : CHUNK;
-}
-
-static void build_fine(struct stats_rolling *rolling, uint64_t chunk)
-{
-    const union stats_value *values = rolling->values + (chunk % rolling->chunks) * CHUNK;
-    size_t first = (size_t)(rolling->head - chunk * CHUNK);
-    struct stats_state state;
-    stats_state_clear(&state, rolling->kind);
-    for (size_t i = front_part(rolling, chunk); i > first; i--) {
-        stats_state_add_one(&state, values[i - 1]);
-        rolling->fine[i - 1] = state;
-    }
-    rolling->fine_chunk = chunk;
-}
-
-/* The back becomes the front. */
-static void flip(struct stats_rolling *rolling)
-{
-    rolling->flip = rolling->tail;
-    struct stats_state state;
-    stats_state_clear(&state, rolling->kind);
-    rolling->back = state;
-    uint64_t head_chunk = rolling->head / CHUNK;
-    for (uint64_t chunk = (rolling->flip - 1) / CHUNK; chunk > head_chunk; chunk--) {
-        size_t slot = (size_t)(chunk % rolling->chunks);
-        stats_state_add(&state, rolling->values + slot * CHUNK, front_part(rolling, chunk));
-        rolling->coarse[slot] = state;
-    }
-    build_fine(rolling, head_chunk);
-}
-
-static void window_state(struct stats_rolling *rolling, struct stats_state *ret_state)
-{
-    uint64_t chunk = rolling->head / CHUNK;
-    if (rolling->head >= rolling->flip)
-        flip(rolling);
-    else if (chunk != rolling->fine_chunk)
-        build_fine(rolling, chunk);
-    *ret_state = rolling->fine[rolling->head % CHUNK];
-    if ((chunk + 1) * CHUNK < rolling->flip)
-        stats_state_merge(ret_state, &rolling->coarse[(chunk + 1) % rolling->chunks]);
-    stats_state_merge(ret_state, &rolling->back);
-}
-
-void stats_rolling_slide(struct stats_rolling *rolling, const union stats_value *values,
-                         const size_t *lengths, size_t count, const struct stats_wanted *wanted,
-                         size_t stride, double *ret_values, stats_i128 *ret_integers)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct stats_state state;
-        push(rolling, values[i]);
-        assert(lengths[i] >= 1 && lengths[i] <= rolling->tail - rolling->head);
-        assert(lengths[i] <= (rolling->chunks - 2) * CHUNK);
-        rolling->head = rolling->tail - lengths[i];
-        window_state(rolling, &state);
-        for (size_t k = 0; k < wanted->names_count; k++) {
-            size_t place = i * stride + k;
-            ret_values[place] = stats_state_get(&state, wanted->names[k], &wanted->rules);
-            if (ret_integers != NULL)
-                (void)stats_state_get_integer(&state, wanted->names[k], &wanted->rules,
-                                              &ret_integers[place]);
-        }
+    size_t lengths[ROLLING_BLOCK];
+    const union stats_value *values = from->history + from->filled - from->length;
+    assert(to->plan.window == 0);
+    for (size_t i = 0; i < from->length;) {
+        size_t take = from->length - i < ROLLING_BLOCK ? from->length - i : ROLLING_BLOCK;
+        for (size_t k = 0; k < take; k++)
+            lengths[k] = i + k + 1;
+        struct rolling_block block = {
+            .values = append(to, values + i, take), .lengths = lengths, .count = take};
+        rolling_work(to, &block);
+        i += take;
+        to->position += take;
+        to->length = i;
     }
 }

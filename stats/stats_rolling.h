@@ -1,9 +1,12 @@
-/* stats_rolling.h - statistics over a window that moves along a stream of samples.
+/* stats_rolling.h - statistics over a window that moves along a stream of samples, all of them at
+ * once.
  *
- * Samples come in chunks; every sample may let the oldest ones of the window go. Work is a constant
- * number of merges a sample whatever the window's length, and nothing is ever subtracted: a sample
- * that has left leaves no trace, and what is not finite spoils exactly the windows that hold it.
- * Errors are those of stats_state.h.
+ * Samples come in pieces of any length; a window is of a fixed number of samples, or of any length.
+ * Each statistic has a kernel of its own, whose header says how it works and how exact it is:
+ * stats_moments.h (mean, var, std, rms, sum, count, missing), stats_extremes.h (min, max),
+ * stats_order.h (quantiles). Integers are summed exactly, and rounded once: stats_state.h. Nothing
+ * of a sample that has left stays behind, and what is not finite spoils exactly the windows that
+ * hold it.
  *
  * No I/O, no allocation (the caller brings memory); one thread an object. */
 #ifndef INGEST_STATS_ROLLING_H
@@ -13,36 +16,38 @@
 
 struct stats_rolling;
 
-/* Bytes for windows of up to `samples` samples (about 11 a sample); 0 on overflow. */
-size_t stats_rolling_bytes(size_t samples);
+struct stats_rolling_plan {
+    enum stats_kind kind;
+    size_t window;  /* samples of every window; 0: they have lengths of their own */
+    size_t longest; /* the longest length, when `window` is 0 */
+    const struct stats_statistic *statistics; /* must outlive the object */
+    size_t statistics_count;
+    struct stats_rules rules;
+};
 
-/* Makes an empty window in `memory`: stats_rolling_bytes(samples) bytes, aligned as by malloc().
+/* Bytes for such an object: 16 a sample of the window and 160 KiB, 16 more for extremes that are
+ * not of a fixed window of doubles, 34 for quantiles; 0 on overflow. */
+size_t stats_rolling_bytes(const struct stats_rolling_plan *plan);
+
+/* Makes an empty window in `memory`: stats_rolling_bytes(plan) bytes, aligned as by malloc().
  * Nothing is to be freed but the memory. */
-struct stats_rolling *stats_rolling_init(void *memory, size_t samples, enum stats_kind kind);
+struct stats_rolling *stats_rolling_init(void *memory, const struct stats_rolling_plan *plan);
 
-/* Makes `to` (empty, of the same kind, at least as large) hold the samples of `from`. */
+/* Makes `to` (empty, of the same plan but a longer `longest`) hold the samples of `from`. */
 void stats_rolling_transfer(struct stats_rolling *to, const struct stats_rolling *from);
 
 /* Empties the window. */
 void stats_rolling_clear(struct stats_rolling *rolling);
 
-/* Samples in the window now. */
-size_t stats_rolling_count(const struct stats_rolling *rolling);
-
-/* Which results are wanted. */
-struct stats_wanted {
-    const enum stats_name *names;
-    size_t names_count;
-    struct stats_rules rules;
-};
-
-/* Slides the window over `count` samples. After sample i came, the oldest leave until `lengths[i]`
- * samples are left (1 <= lengths[i] <= samples of stats_rolling_bytes(), and at most one more than
- * were there), and the window's statistics are written to ret_values[i * stride + 0 ... names_count
- * - 1]. Where ret_integers is not NULL (kinds of integers) it gets the exact ones at the same
- * places; places of statistics that are not whole numbers are left as they are. */
+/* Takes `count` samples in. lengths[i] is how many samples, up to and with sample i, are in its
+ * window: from 1 to one more than before, at most `longest`; NULL with a fixed window.
+ *
+ * Statistic k of sample i's window is written to ret_values[k * stride + i]; with a fixed window
+ * for those samples where it is full, the others get any number. Where ret_integers is not NULL it
+ * gets at the same places what is exactly a whole number: count and missing; of integers also min,
+ * max and sum (with rules.min_count only where there are so many). */
 void stats_rolling_slide(struct stats_rolling *rolling, const union stats_value *values,
-                         const size_t *lengths, size_t count, const struct stats_wanted *wanted,
-                         size_t stride, double *ret_values, stats_i128 *ret_integers);
+                         const size_t *lengths, size_t count, size_t stride, double *ret_values,
+                         stats_i128 *ret_integers);
 
 #endif

@@ -8,7 +8,7 @@
 
 #define DIGIT_BITS  12
 #define DIGITS      (1U << DIGIT_BITS)
-#define BUFFER_KEYS 65536
+#define BUFFER_KEYS 16384
 
 /* A sample that is wanted: the one number `rank` among those whose leading bits are `prefix`. */
 struct target {

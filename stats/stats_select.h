@@ -1,7 +1,7 @@
 /* stats_select.h - exact quantiles of a set of any size in little memory, by passes over it.
  *
  * Each pass counts 12 more bits of the samples that share the bits known so far with a wanted one
- * (radix selection); as soon as those fit into a buffer no further pass is needed. A set of 65,536
+ * (radix selection); as soon as those fit into a buffer no further pass is needed. A set of 16,384
  * samples takes one pass, any set at most six. What a quantile is: stats_order.h.
  *
  *     do {
@@ -17,7 +17,7 @@
 
 struct stats_select;
 
-/* Bytes of an object for so many quantiles: about 0.5 MB and 64 KiB each. */
+/* Bytes of an object for so many quantiles: 128 KiB, and 64 KiB each. */
 size_t stats_select_bytes(size_t fractions_count);
 
 /* Makes an object in `memory` of that size, aligned as by malloc(). The fractions, each from 0 to

@@ -87,8 +87,21 @@ enum stats_name {
     STATS_RMS,
     STATS_COUNT,
     STATS_MISSING,
-    STATS_NAMES
+    STATS_NAMES, /* above are those that a state tells */
+    STATS_QUANTILE = STATS_NAMES
 };
+
+/* A statistic as it is asked for. */
+#define STATS_TEXT_BYTES 16
+struct stats_statistic {
+    enum stats_name name;
+    double fraction; /* of STATS_QUANTILE: 0 to 1 */
+    char text[STATS_TEXT_BYTES];
+};
+
+/* "mean", ..., "median", "p95", "p12.5" (0 to 100) in text_bytes bytes; false if it is none. */
+bool stats_statistic_parse(const char *text, size_t text_bytes,
+                           struct stats_statistic *ret_statistic);
 
 /* "mean", "var", ... */
 const char *stats_name_text(enum stats_name name);
@@ -100,6 +113,8 @@ struct stats_rules {
     unsigned ddof;      /* variance is m2 / (count - ddof); not a number when count <= ddof */
     bool propagate_nan; /* a NaN makes every statistic but count and missing NaN, and is counted;
                            else it is skipped */
+    uint64_t min_count; /* with fewer samples that are not NaN there is nothing to tell but count
+                           and missing */
 };
 
 /* One statistic. Nothing to tell (no sample) is NaN; a sum of nothing is 0. An infinity makes mean,

@@ -62,7 +62,7 @@ class Statistics(QueryTest):
         store.add(name, values, times)
 
     def check(self, got, want, what):
-        """Shapes, NaN, infinities, and 1e-14 of relative error (of the rms for a mean or a sum)."""
+        """Shapes, NaN, infinities, and 1e-14 of relative error (of the rms for a mean or a sum; 1e-13 of a variance)."""
         self.assertEqual(got.shape, want.shape, what)
         want64 = want.astype(float)
         np.testing.assert_array_equal(np.isnan(got), np.isnan(want64), what)
@@ -70,6 +70,7 @@ class Statistics(QueryTest):
         np.testing.assert_array_equal(got[~finite], want64[~finite], what)
         scale = np.abs(want)
         scale[..., 0] = scale[..., 6]
+        scale[..., 1:3] *= 10
         scale[..., 5] = np.where(scale[..., 7] > 0, scale[..., 6] * scale[..., 7], 0)
         with np.errstate(invalid="ignore"):
             self.assertTrue((np.abs(got - want)[finite] <= 1e-14 * scale[finite]).all(), what)
@@ -134,6 +135,57 @@ class Statistics(QueryTest):
                 begin = np.searchsorted(times, times[keep] - span, "right")
                 want = np.stack([statistics(flat[a : b + 1].T) for a, b in zip(begin, keep)])
                 self.check(got.reshape(len(keep), len(NAMES), -1).swapaxes(1, 2), want, (name, text))
+
+    PERCENTILES = {"median": 50, "p0": 0, "p12.5": 12.5, "p95": 95, "p100": 100}
+
+    def check_percentiles(self, got, sets, what):
+        """`got`: (rows, percentiles); `sets`: one array of samples a row."""
+        want = np.array([np.percentile(x[~np.isnan(x)].astype(float), list(self.PERCENTILES.values()))
+                         if (x == x).any() else [np.nan] * 5 for x in sets])
+        scale = np.array([np.nanmax(np.abs(x.astype(float))) if (x == x).any() else 0 for x in sets])[:, None]
+        self.assertEqual(got.shape, want.shape, what)
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(want), what)
+        self.assertTrue((np.abs(got - want) <= 4e-16 * scale)[~np.isnan(want)].all(), what)
+
+    def test_percentiles(self):
+        stat = ("--stat", ",".join(self.PERCENTILES))
+        for name in ("all/f4", "all/i2", "all/u8", "holes"):
+            rows = 450 if name == "holes" else 3000  # no infinities
+            flat = self.values[name][:rows].reshape(rows, -1)
+            times = self.times[name][:rows]
+            options = ("--first", rows) + stat
+            if flat.shape[1] > 1:
+                options += ("--element", 1)
+                flat = flat[:, 1:2]
+            column = flat[:, 0]
+            got = np.load(io.BytesIO(self.query("stats", name, *options, "--format", "npy")))
+            self.check_percentiles(got, [column], name)
+            for window in (1, 2, 200, rows):
+                got, _ = self.npy("rolling", name, "--window", window, *options)
+                self.check_percentiles(got, sliding_window_view(column, window), (name, window))
+            got, got_times = self.npy("rolling", name, "--window", "100ms", *options)
+            ends = np.searchsorted(times, got_times)
+            begins = np.searchsorted(times, got_times - 10**8, "right")
+            self.check_percentiles(got, [column[a : b + 1] for a, b in zip(begins, ends)], (name, "100ms"))
+            got, got_times = self.npy("resample", name, "--every", "200ms", *options)
+            starts = times // (2 * 10**8) * (2 * 10**8)
+            self.check_percentiles(got, [column[starts == t] for t in got_times], (name, "resample"))
+
+    def test_too_few_samples(self):
+        """Results of fewer samples than --min-count are NaN, but for their number."""
+        stat = ("--stat", "mean,var,sum,min,median,count")
+        for name, options in (("holes", ("--window", 20)), ("all/i8", ("--window", "40ms", "--element", 0))):
+            every, _ = self.npy("rolling", name, *options, *stat)
+            some, _ = self.npy("rolling", name, *options, *stat, "--min-count", 8)
+            enough = every[:, -1] >= 8
+            self.assertTrue(enough.any() and not enough.all())
+            np.testing.assert_array_equal(some[enough], every[enough])
+            self.assertTrue(np.isnan(some[~enough, :-1]).all())
+            np.testing.assert_array_equal(some[:, -1], every[:, -1])
+        row = self.json("stats", "holes", "--stat", "mean,median,count", "--first", 10, "--min-count", 10)[0]
+        self.assertEqual((row["mean"], row["median"], row["count"]), (None, None, 9))
+        rows = self.json("rolling", "all/i8", "--window", "40ms", "--element", 0, "--stat", "max,count", "--min-count", 8)
+        self.assertTrue(all((row["max[0]"] is None) == (row["count[0]"] < 8) for row in rows))
 
     def test_constant_windows_are_exact(self):
         rows = self.json("rolling", "spike", "--window", "100", "--from", iso(T0 + 990 * 10**6))

@@ -149,16 +149,13 @@ static void check_set(const struct nist_set *set, const union stats_value *value
           stats_state_get(&state, STATS_STD, &rules), values);
 
     /* A window that an outlier has just left. */
-    static const enum stats_name names[] = {STATS_MEAN, STATS_STD};
-    struct stats_wanted wanted = {names, 2, rules};
-    struct stats_rolling *rolling =
-        stats_rolling_init(malloc(stats_rolling_bytes(set->count)), set->count, STATS_REAL);
+    static const struct stats_statistic statistics[] = {{.name = STATS_MEAN}, {.name = STATS_STD}};
+    struct stats_rolling_plan plan = {STATS_REAL, set->count, 0, statistics, 2, rules};
+    struct stats_rolling *rolling = stats_rolling_init(malloc(stats_rolling_bytes(&plan)), &plan);
     double result[2] = {0};
-    for (size_t i = 0, length = 1; i < set->count + 3; i++) {
+    for (size_t i = 0; i < set->count + 3; i++) {
         union stats_value value = {.real = 1e12};
-        stats_rolling_slide(rolling, i < 3 ? &value : &values[i - 3], &length, 1, &wanted, 2,
-                            result, NULL);
-        length += length < set->count;
+        stats_rolling_slide(rolling, i < 3 ? &value : &values[i - 3], NULL, 1, 1, result, NULL);
     }
     check(set, "window after an outlier", result[0], result[1], values);
     free(rolling);
