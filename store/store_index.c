@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#define SLOTS_MIN 1024
+#define SLOTS_MIN 64
 
 /* How many names on a look-up's next step comes: enough to hide a miss of main memory. */
 #define LOOKUP_LEAD 8

@@ -168,8 +168,9 @@ static enum found judge_found(struct store *store, struct series *series)
         series->runs_reserve = series->runs_reserve_wanted = (uint8_t)known->runs_reserve;
         return FOUND_TAKE;
     }
-    if (store->recovery.start != STORE_START_POWER || series->broken != NULL)
+    if (store->recovery.start != STORE_START_POWER)
         return FOUND_TAKE;
+    /* Its columns may not have reached the disk, either. */
     if (series->id > image->id_highest) {
         store->recovery.series_forgotten++;
         store->recovery.rows_lost_min += series->count;
@@ -179,27 +180,42 @@ static enum found judge_found(struct store *store, struct series *series)
     return FOUND_TAKE;
 }
 
-/* A damaged series that is no loss: it was being made or was deleted when the power was lost, so
+static bool journal_has_name(const struct journal_image *image, const struct series *series)
+{
+    for (size_t i = 0; i < image->series_count; i++) {
+        const struct journal_description *description = &image->series[i].description;
+        if (!image->series[i].is_removed && description->name_bytes == series->name_bytes &&
+            memcmp(description->name, series->name, series->name_bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a damaged series is no loss: it was being made or was deleted when the power was lost, so
  * that some of its files reached the disk, and nothing in it was ever durable. */
-static bool is_unborn(const struct store *store, const struct series *series)
+static int judge_unborn(const struct store *store, const struct series *series, bool *ret_is_unborn)
 {
     char path[SERIES_PATH_BYTES];
     int64_t words[HEAD_ID + 1] = {0};
     size_t read_bytes = 0;
+    *ret_is_unborn = false;
     if (store->recovery.start != STORE_START_POWER || series->broken == NULL ||
         store->image == NULL)
-        return false;
+        return 0;
     int fd = fs_open_read_at(store->series_fd, series_path(series->name, SERIES_HEAD_FILE, path));
-    if (fd < 0)
-        return false;
-    int result = fs_read_at(fd, words, sizeof words, NPY_HEADER_BYTES, &read_bytes);
+    int result = fd < 0 ? fd : fs_read_at(fd, words, sizeof words, NPY_HEADER_BYTES, &read_bytes);
     fs_close(fd);
+    /* Later nobody would ask again, and the name would be taken for ever. */
     if (result < 0)
-        return false;
-    if (words[HEAD_MAGIC] != HEAD_MAGIC_VALUE)
-        return words[HEAD_MAGIC] == 0;
+        return result == -ENOENT ? 0 : result;
+    if (words[HEAD_MAGIC] != HEAD_MAGIC_VALUE) {
+        *ret_is_unborn = words[HEAD_MAGIC] == 0 && !journal_has_name(store->image, series);
+        return 0;
+    }
     const struct journal_series *known = journal_image_find(store->image, (uint64_t)words[HEAD_ID]);
-    return known != NULL ? known->is_removed : (uint64_t)words[HEAD_ID] > store->image->id_highest;
+    *ret_is_unborn =
+        known != NULL ? known->is_removed : (uint64_t)words[HEAD_ID] > store->image->id_highest;
+    return 0;
 }
 
 /* A killed writer's append was cut: the words are put right now, since the last stamp and the
@@ -221,15 +237,18 @@ int store_add_found(struct store *store, const char *name)
     if (series == NULL)
         return -ENOMEM;
     int result = series_inspect(series, words);
-    if (result == 0 && (is_unborn(store, series) || judge_found(store, series) == FOUND_REMOVE)) {
+    bool is_unborn = false;
+    if (result == 0)
+        result = judge_unborn(store, series, &is_unborn);
+    if (result == 0 && (is_unborn || judge_found(store, series) == FOUND_REMOVE)) {
         series_drop_unlisted(store, series);
         result = store_remove_files(store->series_fd, name);
         return result < 0 ? result : 0;
     }
     if (result == 0 && series->broken == NULL) {
         finish_append(store, series, words);
-        if (store->recovery.start == STORE_START_KILLED)
-            result = store_learn_partials(store, series, words);
+        /* Not after a kill alone: until their batches come again they have to be carried on. */
+        result = store_learn_partials(store, series, words);
         if (words[HEAD_EPOCH] >= store->epoch)
             store->epoch = words[HEAD_EPOCH] + 1;
         if (series->last_time_ns > store->newest_ns)
