@@ -46,10 +46,8 @@ static bool make_batch(struct crash_run *run, size_t session, struct crash_batch
         if (!owns(run, session, number))
             continue;
         struct crash_batch_block *block = &batch->blocks[batch->block_count++];
-        *block = (struct crash_batch_block){
-            .series = number,
-            .rows = 1 + random_bits(&run->random) % plan->rows_a_block,
-        };
+        *block = (struct crash_batch_block){.series = number};
+        block->rows = 1 + random_bits(&run->random) % plan->rows_a_block;
         if (plan->capacity > 0 && random_bits(&run->random) % 32 == 0)
             block->rows = 1 + random_bits(&run->random) % plan->capacity;
         if (plan->type.clock == SERIES_REGULAR) {
@@ -64,10 +62,9 @@ static bool make_batch(struct crash_run *run, size_t session, struct crash_batch
 
 /* ---- taking them ---- */
 
-/* -EAGAIN: a fault that was injected came to pass, and nothing was appended. */
-static int refused(const struct crash_run *run, const char *what, int result)
+/* A call that was made to fail. */
+static int refused(const char *what, int result)
 {
-    (void)run;
     if (!model_current->has_failed)
         crash_fail("%s: %s, and nothing had failed", what, strerror(-result));
     return -EAGAIN;
@@ -87,7 +84,7 @@ static int find_series(struct crash_run *run, unsigned number, struct series **r
     int result = store_create(run->store, plan->name, strlen(plan->name), &plan->type, &plan->rule,
                               plan->period_ps, ret_series, &error);
     if (result < 0)
-        return refused(run, error.text, result);
+        return refused(error.text, result);
     shadow->exists = true;
     shadow->id = series_id(*ret_series);
     return 0;
@@ -124,9 +121,7 @@ static int append(struct crash_run *run, const struct crash_session *session,
     result = series_append(series, &sent, session->id, batch->sequence, run->now_ns, &told);
     if (result < 0) {
         crash_shadow_cut(shadow, shadow->count);
-        if (result == -EBUSY)
-            return -EAGAIN;
-        return refused(run, plan->name, result);
+        return refused(plan->name, result);
     }
     if (told.duplicate != is_duplicate)
         crash_fail("%s: batch %llu of session %llu %s", plan->name,
@@ -139,9 +134,27 @@ static int append(struct crash_run *run, const struct crash_session *session,
     return 0;
 }
 
-static bool take_batch(struct crash_run *run, struct crash_session *session,
-                       const struct crash_batch *batch)
+/* Whether every series takes its block before the next flush. */
+static bool takes_batch(struct crash_run *run, const struct crash_session *session,
+                        const struct crash_batch *batch)
 {
+    bool takes = true;
+    for (size_t i = 0; i < batch->block_count; i++) {
+        const struct crash_batch_block *block = &batch->blocks[i];
+        const char *name = run->plan.series[block->series].name;
+        struct series *series = store_find(run->store, name, strlen(name));
+        crash_shadow_ask(run, block->series, block->rows);
+        if (series != NULL && !series_takes(series, block->rows, block->period_ps, session->id))
+            takes = false;
+    }
+    return takes;
+}
+
+static enum crash_sent take_batch(struct crash_run *run, struct crash_session *session,
+                                  const struct crash_batch *batch)
+{
+    if (!takes_batch(run, session, batch))
+        return CRASH_WAITS;
     run->now_ns += 1000;
     run->in_batch = true;
     int result = 0;
@@ -149,12 +162,13 @@ static bool take_batch(struct crash_run *run, struct crash_session *session,
         result = append(run, session, batch, &batch->blocks[i]);
     if (result == 0)
         session->stored = batch->sequence;
+    else if (store_note_partial(run->store, session->id, batch->sequence) < 0)
+        crash_fail("store_note_partial");
     run->in_batch = false;
-    run->is_refused = run->is_refused || (result < 0 && model_current->has_failed);
-    return result == 0;
+    return result == 0 ? CRASH_SENT : CRASH_REFUSED;
 }
 
-static bool send_next(struct crash_run *run, size_t number)
+static enum crash_sent send_next(struct crash_run *run, size_t number)
 {
     struct crash_session *session = &run->sessions[number];
     uint64_t sequence = session->stored + 1;
@@ -162,7 +176,7 @@ static bool send_next(struct crash_run *run, size_t number)
     if (sequence > session->generated) {
         if (session->generated - session->durable >= CRASH_PENDING_MAX ||
             !make_batch(run, number, batch))
-            return false;
+            return CRASH_IDLE;
         batch->sequence = session->generated = sequence;
     }
     if (batch->sequence != sequence)
@@ -171,49 +185,33 @@ static bool send_next(struct crash_run *run, size_t number)
     return take_batch(run, session, batch);
 }
 
-bool crash_gateway_send(struct crash_run *run)
+enum crash_sent crash_gateway_send(struct crash_run *run)
 {
     return send_next(run, random_bits(&run->random) % run->plan.session_count);
 }
 
+/* More flushes than a batch has to wait for. */
+#define WAITS_MAX 8
+
 void crash_gateway_resend(struct crash_run *run)
 {
-    for (size_t i = 0; i < run->plan.session_count; i++)
-        while (run->sessions[i].stored < run->sessions[i].generated)
-            if (!send_next(run, i))
+    unsigned waits = 0;
+    for (size_t i = 0; i < run->plan.session_count; i++) {
+        while (run->sessions[i].stored < run->sessions[i].generated) {
+            enum crash_sent sent = send_next(run, i);
+            if (sent == CRASH_REFUSED || (sent == CRASH_WAITS && !crash_daemon_tick(run)))
                 return;
+            waits = sent == CRASH_WAITS ? waits + 1 : 0;
+            if (waits > WAITS_MAX)
+                crash_fail("a batch of session %zu waits after %u flushes", i, waits);
+        }
+    }
 }
 
-static int note_session(uint64_t id, uint64_t stored, void *context)
+void crash_gateway_greet(struct crash_run *run, const uint64_t *stored)
 {
-    struct crash_run *run = context;
-    for (size_t i = 0; i < run->plan.session_count; i++)
-        if (run->sessions[i].id == id)
-            run->sessions[i].stored = stored;
-    return 0;
-}
-
-void crash_gateway_greet(struct crash_run *run)
-{
-    for (size_t i = 0; i < run->plan.session_count; i++)
-        run->sessions[i].stored = 0;
-    (void)store_for_each_session(run->store, note_session, run);
-}
-
-void crash_gateway_delete(struct crash_run *run)
-{
-    unsigned number = (unsigned)(random_bits(&run->random) % run->plan.series_count);
-    const char *name = run->plan.series[number].name;
-    struct series *series = store_find(run->store, name, strlen(name));
-    struct error_text error;
-    if (series == NULL)
-        return;
-    run->series[number].was_deleted = true;
-    int result = store_delete(run->store, &series, 1, NULL, NULL, &error);
-    if (result < 0)
-        (void)refused(run, error.text, result);
-    if (store_find(run->store, name, strlen(name)) == NULL) {
-        crash_shadow_forget(&run->series[number]);
-        run->series[number].was_deleted = true;
+    for (size_t i = 0; i < run->plan.session_count; i++) {
+        struct crash_session *session = &run->sessions[i];
+        session->stored = session->durable = stored[i];
     }
 }

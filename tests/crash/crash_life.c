@@ -26,10 +26,9 @@ static struct crash_run run;
 static struct crash_run resumed; /* a copy, in which the gateways go on */
 static struct model_world *worlds[MODEL_WORLDS];
 static uint64_t point_only;
-static bool is_trying;       /* a crash point is looked at */
-static bool is_other_thread; /* the store's flusher is at work */
-static bool is_owner;        /* and the owner in between */
+static bool is_trying; /* a crash point is looked at */
 static bool is_warming_up;
+static bool is_quiet; /* nothing more is sent */
 
 /* ---- one crash point ---- */
 
@@ -37,6 +36,7 @@ static bool is_warming_up;
 struct keep {
     unsigned char heads[CRASH_SERIES_MAX][offsetof(struct crash_series, times)];
     uint64_t stored[CRASH_SESSIONS_MAX];
+    uint64_t durable[CRASH_SESSIONS_MAX];
     struct store *store;
     struct model_world *world;
     int64_t now_ns;
@@ -46,8 +46,10 @@ static void keep(struct keep *kept)
 {
     for (size_t i = 0; i < run.plan.series_count; i++)
         memcpy(kept->heads[i], &run.series[i], sizeof kept->heads[i]);
-    for (size_t i = 0; i < run.plan.session_count; i++)
+    for (size_t i = 0; i < run.plan.session_count; i++) {
         kept->stored[i] = run.sessions[i].stored;
+        kept->durable[i] = run.sessions[i].durable;
+    }
     kept->store = run.store;
     kept->world = model_current;
     kept->now_ns = model_now_ns;
@@ -57,8 +59,10 @@ static void put_back(const struct keep *kept)
 {
     for (size_t i = 0; i < run.plan.series_count; i++)
         memcpy(&run.series[i], kept->heads[i], sizeof kept->heads[i]);
-    for (size_t i = 0; i < run.plan.session_count; i++)
+    for (size_t i = 0; i < run.plan.session_count; i++) {
         run.sessions[i].stored = kept->stored[i];
+        run.sessions[i].durable = kept->durable[i];
+    }
     run.store = kept->store;
     model_current = kept->world;
     model_now_ns = kept->now_ns;
@@ -94,11 +98,10 @@ static void close_store(struct crash_run *opened)
 /* A fault of some kind in one of the next calls. */
 static void plan_fault(struct model_world *world, uint64_t *random, uint64_t calls)
 {
-    world->fault = (struct model_fault){
-        .kind = (enum model_fault_kind)(1 + random_bits(random) % MODEL_FAULT_SHORT),
-        .for_ever = random_bits(random) % 2 == 0,
-        .in_calls = random_bits(random) % calls,
-    };
+    struct model_fault *fault = &world->fault;
+    fault->kind = (enum model_fault_kind)(1 + random_bits(random) % MODEL_FAULT_SHORT);
+    fault->for_ever = random_bits(random) % 2 == 0;
+    fault->in_calls = random_bits(random) % calls;
 }
 
 /* The run's own worlds take turns. */
@@ -114,8 +117,9 @@ static bool has_broken(const struct store *store)
     return usage.series_broken > 0;
 }
 
-/* Opens the store of the world that a crash left, perhaps with a failing call, then without. */
-static void recover(bool may_fail, uint64_t *random)
+/* Opens the store of the world that a crash left, perhaps with a failing call, then without. True:
+ * a call has failed. */
+static bool recover(bool may_fail, uint64_t *random)
 {
     struct error_text error;
     if (may_fail)
@@ -139,6 +143,7 @@ static void recover(bool may_fail, uint64_t *random)
     }
     if (result < 0)
         crash_fail("recovery fails: %s", error.text);
+    return has_failed;
 }
 
 /* The gateways send what is missing, and go on. */
@@ -176,11 +181,16 @@ static void try_point(bool is_cut)
     else
         model_kill(world, model_current, may_fail, &random);
     model_current = world;
-    recover(may_fail, &random);
+    /* A sync that fails makes of a kill what a power cut is. */
+    bool has_failed = recover(may_fail, &random) || kept.world->has_failed;
     bool was_cut = run.is_recovering ? run.was_cut : is_cut;
-    size_t state_count = is_cut || run.is_recovering ? run.state_count : 0;
-    (void)crash_oracle_state(&run, run.states, state_count, was_cut);
-    crash_oracle_adopt(&run, is_cut || run.is_recovering);
+    size_t state_count = is_cut || run.is_recovering || has_failed ? run.state_count : 0;
+    bool may_mix = has_failed && !was_cut;
+    crash_oracle_state(&run, run.states, state_count,
+                       may_mix   ? CRASH_ALLOW_MIXED
+                       : was_cut ? CRASH_ALLOW_STATES
+                                 : CRASH_ALLOW_OWN);
+    crash_oracle_adopt(&run, state_count > 0);
     crash_oracle_read(&run, true);
     if (resumes)
         resume(&random, is_cut);
@@ -193,13 +203,18 @@ static void try_point(bool is_cut)
 
 /* ---- what happens in between ---- */
 
-/* Without a journal a power cut is survived only when nothing is under way. */
-static bool is_quiet(void)
+/* What the owner of the store does while another thread is in the middle of a call. */
+static void act_meanwhile(void)
 {
-    struct crash_state now;
-    crash_state_now(&run, &now);
-    return !run.is_recovering && !is_other_thread && !run.in_batch && run.state_count == 1 &&
-           memcmp(&now.series, &run.states[0].series, sizeof now.series) == 0;
+    uint64_t way = random_bits(&run.random) % 8;
+    run.is_other_thread = false;
+    if (way == 0 && !run.is_flushing)
+        (void)crash_daemon_tick(&run);
+    else if (way == 1 && !run.is_checkpointing)
+        (void)crash_daemon_checkpoint(&run);
+    else
+        (void)crash_gateway_send(&run);
+    run.is_other_thread = true;
 }
 
 static void on_step(const char *call)
@@ -209,14 +224,11 @@ static void on_step(const char *call)
         return;
     if (random_bits(&run.random) % 16 == 0)
         model_write_back(model_current, &run.random);
-    if (is_quiet())
-        try_point(true);
-    try_point(false);
-    if (is_other_thread && !is_owner && random_bits(&run.random) % 4 == 0) {
-        is_owner = true;
-        (void)crash_gateway_send(&run);
-        is_owner = false;
-    }
+    try_point(true);
+    if (random_bits(&run.random) % 4 == 0)
+        try_point(false);
+    if (run.is_other_thread && !is_quiet && !run.must_exit && random_bits(&run.random) % 4 == 0)
+        act_meanwhile();
 }
 
 static void on_store(void)
@@ -225,7 +237,7 @@ static void on_store(void)
         return;
     uint64_t way = random_bits(&run.random);
     if (way % 16 == 0)
-        try_point(false);
+        try_point(way / 1024 % 4 == 0);
     if (way / 16 % 32 == 0 && run.store != NULL && !run.is_recovering) {
         struct model_fault fault = model_current->fault;
         model_current->fault = (struct model_fault){0};
@@ -248,95 +260,73 @@ static bool is_full(void)
     return false;
 }
 
-/* A tick. False: a sync failed, and the daemon must exit. */
-static bool tick(void)
-{
-    struct store_flush *flush = NULL;
-    struct error_text error;
-    struct crash_state state;
-    crash_state_now(&run, &state);
-    struct store_session sessions[CRASH_SESSIONS_MAX];
-    for (size_t i = 0; i < run.plan.session_count; i++)
-        sessions[i] = (struct store_session){run.sessions[i].id, run.sessions[i].stored};
-    int result = store_flush_begin(run.store, sessions, run.plan.session_count, &flush);
-    if (result < 0)
-        crash_fail("store_flush_begin: %s", strerror(-result));
-    run.states[run.state_count++] = state;
-    if (flush != NULL) {
-        is_other_thread = true;
-        result = store_flush_run(flush, &error);
-        is_other_thread = false;
-        if (result < 0 && !model_current->has_failed)
-            crash_fail("a tick fails, and nothing had failed: %s", error.text);
-        store_flush_end(run.store, flush, result == 0);
-        if (result < 0)
-            return false;
-    }
-    run.states[0] = state;
-    run.state_count = 1;
-    for (size_t i = 0; i < run.plan.session_count; i++)
-        run.sessions[i].durable = state.stored[i];
-    return true;
-}
-
 static void warm_up(void)
 {
     is_warming_up = true;
     for (unsigned i = 0; i < run.plan.many_runs && !is_full(); i++) {
         (void)crash_gateway_send(&run);
-        if (i % 16 == 0 && !tick())
+        if (i % 16 == 0 && !crash_daemon_tick(&run))
             crash_fail("a tick fails while nothing does");
     }
     is_warming_up = false;
+}
+
+/* One thing that the owner does. */
+static void step(void)
+{
+    uint64_t way = random_bits(&run.random);
+    if (way % run.plan.tick_every == 0)
+        (void)crash_daemon_tick(&run);
+    else if (way / 64 % run.plan.checkpoint_every == 0 || store_checkpoint_is_due(run.store))
+        (void)crash_daemon_checkpoint(&run);
+    else if (crash_gateway_send(&run) == CRASH_WAITS)
+        (void)crash_daemon_tick(&run);
 }
 
 static enum ending live(void)
 {
     struct crash_reader *reader = NULL;
     enum ending ending = (enum ending)(random_bits(&run.random) % 3);
-    for (unsigned step = 0; step < run.plan.steps && !is_full(); step++) {
-        uint64_t way = random_bits(&run.random);
-        if (way % run.plan.tick_every == 0) {
-            if (!tick()) {
-                ending = ENDING_FAILED;
-                break;
-            }
-        } else if (run.plan.delete_every > 0 && way / 64 % run.plan.delete_every == 0) {
-            crash_gateway_delete(&run);
-        } else {
-            (void)crash_gateway_send(&run);
-        }
-        if (run.is_refused) {
-            ending = ENDING_KILL;
-            break;
-        }
-        if (way >> 32 & 1 && reader == NULL && model_current->fault.kind == MODEL_FAULT_NONE) {
-            reader = crash_reader_begin(&run, (unsigned)((way >> 33) % run.plan.series_count));
+    unsigned steps = run.plan.steps;
+    if (run.plan.delete_every > 0 && random_bits(&run.random) % run.plan.delete_every == 0) {
+        /* ingestd --delete, which does nothing else. */
+        (void)crash_daemon_delete(&run,
+                                  (unsigned)(random_bits(&run.random) % run.plan.series_count));
+        ending = ENDING_CLEAN;
+        steps = 0;
+    }
+    for (unsigned i = 0; i < steps && !is_full() && !run.must_exit; i++) {
+        step();
+        if (reader == NULL && model_current->fault.kind == MODEL_FAULT_NONE &&
+            random_bits(&run.random) % 2 == 0) {
+            reader = crash_reader_begin(
+                &run, (unsigned)(random_bits(&run.random) % run.plan.series_count));
         } else if (reader != NULL) {
             crash_reader_end(&run, reader);
             reader = NULL;
         }
     }
     crash_reader_end(&run, reader);
-    is_owner = true; /* nothing more is sent */
-    if (ending == ENDING_CLEAN && !tick())
-        ending = ENDING_FAILED;
-    is_owner = false;
-    if (ending == ENDING_CUT && !is_quiet())
-        ending = ENDING_KILL;
-    return ending;
+    is_quiet = true;
+    if (ending == ENDING_CLEAN && !run.must_exit)
+        (void)crash_daemon_finish(&run);
+    is_quiet = false;
+    return run.must_exit ? ENDING_FAILED : ending;
 }
 
 /* Opens the store as `ending` left it, with crash points all along. */
 static void begin_life(enum ending ending, bool may_fail)
 {
     run.is_recovering = true;
-    run.is_refused = false;
-    run.was_cut = ending == ENDING_CUT || ending == ENDING_CLEAN;
-    recover(may_fail, &run.random);
-    (void)crash_oracle_state(&run, run.states, run.state_count, run.was_cut);
+    run.must_exit = false;
+    run.was_cut = ending != ENDING_KILL;
+    bool has_failed = recover(may_fail, &run.random);
+    crash_oracle_state(&run, run.states, run.state_count,
+                       run.was_cut  ? CRASH_ALLOW_STATES
+                       : has_failed ? CRASH_ALLOW_MIXED
+                                    : CRASH_ALLOW_OWN);
     run.is_recovering = false;
-    crash_oracle_adopt(&run, run.was_cut);
+    crash_oracle_adopt(&run, run.was_cut || has_failed);
     is_trying = true;
     crash_oracle_read(&run, false);
     is_trying = false;
@@ -352,7 +342,7 @@ static void end_life(enum ending ending)
     model_check_holes(model_current);
     if (ending == ENDING_CLEAN)
         close_store(&run);
-    if (ending == ENDING_CUT)
+    if (ending == ENDING_CUT || (ending == ENDING_CLEAN && random_bits(&run.random) % 2 == 0))
         model_cut(next, model_current, true, &run.random);
     else
         model_kill(next, model_current, true, &run.random);
@@ -377,7 +367,7 @@ void crash_run_seed(uint64_t seed, uint64_t only_point)
     run.seed = run.random = seed;
     crash_point = 0;
     point_only = only_point;
-    is_trying = is_other_thread = is_owner = is_warming_up = false;
+    is_trying = is_warming_up = is_quiet = false;
     model_violation = on_violation;
     model_now_ns = BEGIN_NS;
     run.now_ns = BEGIN_NS;

@@ -13,7 +13,7 @@
 
 struct view {
     struct crash_state state; /* as the store says */
-    bool is_known[CRASH_SESSIONS_MAX];
+    bool has_no_last[CRASH_SERIES_MAX];
 };
 
 struct session_visit {
@@ -28,7 +28,6 @@ static int note_session(uint64_t id, uint64_t stored, void *context)
         if (visit->run->sessions[i].id != id)
             continue;
         visit->view->state.stored[i] = stored;
-        visit->view->is_known[i] = true;
         return 0;
     }
     crash_fail("the store knows a session %llu that there never was", (unsigned long long)id);
@@ -47,6 +46,8 @@ static void look(const struct crash_run *run, struct view *ret_view)
         ret_view->state.series[i].exists = true;
         ret_view->state.series[i].id = series_id(series);
         ret_view->state.series[i].count = (uint32_t)series_count(series);
+        ret_view->has_no_last[i] =
+            series_count(series) > 0 && series_last_time_ns(series) == INT64_MIN;
     }
     struct session_visit visit = {run, ret_view};
     (void)store_for_each_session(run->store, note_session, &visit);
@@ -54,31 +55,62 @@ static void look(const struct crash_run *run, struct view *ret_view)
 
 /* ---- which state it is ---- */
 
+static bool has_series(const struct crash_run *run, const struct view *view, size_t number,
+                       const struct crash_state *state)
+{
+    if (run->series[number].is_dying)
+        return true;
+    if (!state->series[number].exists)
+        return !view->state.series[number].exists || view->state.series[number].count == 0;
+    return view->state.series[number].exists &&
+           view->state.series[number].id == state->series[number].id &&
+           view->state.series[number].count == state->series[number].count;
+}
+
 static bool is_state(const struct crash_run *run, const struct view *view,
                      const struct crash_state *state)
 {
-    for (size_t i = 0; i < run->plan.series_count; i++) {
-        if (run->series[i].was_deleted)
-            continue;
-        if (state->series[i].exists
-                ? !view->state.series[i].exists ||
-                      view->state.series[i].id != state->series[i].id ||
-                      view->state.series[i].count != state->series[i].count
-                : view->state.series[i].exists && view->state.series[i].count != 0)
+    for (size_t i = 0; i < run->plan.series_count; i++)
+        if (!has_series(run, view, i, state))
             return false;
-    }
-    return true;
+    return memcmp(view->state.stored, state->stored, sizeof state->stored) == 0;
 }
 
-/* As is_state() of the shadow, whose last append may be done or not. */
-static bool is_own_state(const struct crash_run *run, const struct view *view)
+/* Of a series the shadow's own state is before or after the last append. */
+static bool has_own_series(const struct crash_run *run, const struct view *view, size_t number)
 {
     struct crash_state state;
     crash_state_now(run, &state);
+    if (view->state.series[number].count == run->series[number].after)
+        state.series[number].count = run->series[number].after;
+    return has_series(run, view, number, &state);
+}
+
+static bool is_own_state(const struct crash_run *run, const struct view *view)
+{
     for (size_t i = 0; i < run->plan.series_count; i++)
-        if (view->state.series[i].count == run->series[i].after)
-            state.series[i].count = run->series[i].after;
-    return is_state(run, view, &state);
+        if (!has_own_series(run, view, i))
+            return false;
+    /* The journal's sessions stand, which are behind what the series have. */
+    for (size_t i = 0; i < run->plan.session_count; i++)
+        if (view->state.stored[i] > run->sessions[i].stored)
+            return false;
+    return true;
+}
+
+/* Of each series some state: one that could not be read when the others were recovered is where it
+ * was before. */
+static bool is_mixed(const struct crash_run *run, const struct view *view,
+                     const struct crash_state *states, size_t state_count)
+{
+    for (size_t i = 0; i < run->plan.series_count; i++) {
+        bool is_some = has_own_series(run, view, i);
+        for (size_t s = 0; s < state_count && !is_some; s++)
+            is_some = has_series(run, view, i, &states[s]);
+        if (!is_some)
+            return false;
+    }
+    return true;
 }
 
 static void describe(const struct crash_run *run, const char *what, const struct crash_state *state,
@@ -94,20 +126,27 @@ static void describe(const struct crash_run *run, const char *what, const struct
                        (unsigned long long)state->stored[i]);
 }
 
-size_t crash_oracle_state(const struct crash_run *run, const struct crash_state *states,
-                          size_t state_count, bool was_cut)
+void crash_oracle_state(const struct crash_run *run, const struct crash_state *states,
+                        size_t state_count, enum crash_allowed allowed)
 {
     struct view view;
     look(run, &view);
-    for (size_t i = state_count; i > 0; i--)
-        if (is_state(run, &view, &states[i - 1]))
-            return i - 1;
-    if (!was_cut && is_own_state(run, &view))
-        return state_count;
+    for (size_t i = 0; i < run->plan.session_count; i++)
+        if (view.state.stored[i] < run->sessions[i].durable)
+            crash_fail("session %zu: %llu is stored after recovery, and %llu was durable", i,
+                       (unsigned long long)view.state.stored[i],
+                       (unsigned long long)run->sessions[i].durable);
+    for (size_t i = 0; i < state_count; i++)
+        if (is_state(run, &view, &states[i]))
+            return;
+    if (allowed != CRASH_ALLOW_STATES && is_own_state(run, &view))
+        return;
+    if (allowed == CRASH_ALLOW_MIXED && is_mixed(run, &view, states, state_count))
+        return;
     char found[400];
     char wanted[400] = "nothing else";
     describe(run, "recovered:", &view.state, found, sizeof found);
-    if (!was_cut) {
+    if (allowed != CRASH_ALLOW_STATES) {
         struct crash_state own;
         crash_state_now(run, &own);
         describe(run, "", &own, wanted, sizeof wanted);
@@ -139,29 +178,24 @@ static uint64_t runs_capacity(uint64_t capacity)
 void crash_oracle_adopt(struct crash_run *run, bool was_cut)
 {
     struct view view;
-    struct error_text error;
     look(run, &view);
     for (size_t i = 0; i < run->plan.series_count; i++) {
         struct crash_series *series = &run->series[i];
         const struct crash_plan_series *plan = &run->plan.series[i];
         uint64_t ahead = series->ahead;
-        if (series->was_deleted && view.state.series[i].exists) {
-            struct series *found = store_find(run->store, plan->name, strlen(plan->name));
-            if (store_delete(run->store, &found, 1, NULL, NULL, &error) < 0)
-                crash_fail("cannot delete %s again: %s", plan->name, error.text);
-            view.state.series[i].exists = false;
-        }
         if (!view.state.series[i].exists || view.state.series[i].id != series->id) {
-            bool was_deleted = series->was_deleted;
             crash_shadow_forget(series);
-            series->was_deleted = was_deleted;
             series->exists = view.state.series[i].exists;
             series->id = view.state.series[i].id;
         }
+        series->is_dying = false;
         if (view.state.series[i].count > series->count)
             crash_shadow_commit(series);
         crash_shadow_cut(series, view.state.series[i].count);
+        series->has_no_last = view.has_no_last[i];
         if (was_cut && plan->capacity > 0 && series->exists) {
+            if (view.has_no_last[i] && reserve_for(plan->capacity, ahead) < plan->capacity)
+                crash_fail("%s has lost its last time", plan->name);
             uint64_t frontier = series->count + reserve_for(plan->capacity, ahead);
             if (frontier > series->frontier)
                 series->frontier = frontier;
@@ -171,10 +205,7 @@ void crash_oracle_adopt(struct crash_run *run, bool was_cut)
                 series->runs_frontier = runs;
         }
     }
-    for (size_t i = 0; i < run->plan.session_count; i++)
-        run->sessions[i].stored = view.state.stored[i] > run->sessions[i].durable
-                                      ? view.state.stored[i]
-                                      : run->sessions[i].durable;
+    crash_gateway_greet(run, view.state.stored);
 }
 
 /* ---- what readers see ---- */

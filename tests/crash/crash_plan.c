@@ -60,18 +60,24 @@ static void plan_series(struct crash_plan_series *series, size_t number, uint64_
 void crash_plan_make(struct crash_plan *plan, uint64_t *random)
 {
     memset(plan, 0, sizeof *plan);
-    plan->limits = (struct store_limits){.series_max = 100, .journal_bytes = 64 << 10};
     /* Statements, since a compiler may evaluate initializers in any order: a seed makes the same
      * plan everywhere. */
     plan->series_count = 1 + random_bits(random) % CRASH_SERIES_MAX;
     plan->session_count = 1 + random_bits(random) % 3;
+    plan->limits.series_max = 100;
+    plan->limits.journal_bytes = ONE_OF(random, 1, 1, 100000);
+    plan->limits.direct_bytes = ONE_OF(random, 1, 64, 500, 4000, 0);
     plan->steps = (unsigned)ONE_OF(random, 10, 30, 60, 120);
     plan->tick_every = (unsigned)ONE_OF(random, 2, 5, 12, 40);
-    plan->fault_every = (unsigned)ONE_OF(random, 0);
+    plan->delete_every = random_bits(random) % 3 == 0 ? 2 : 0;
+    plan->checkpoint_every = (unsigned)ONE_OF(random, 10, 30, 200);
+    plan->fault_every = (unsigned)ONE_OF(random, 0, 2, 4);
     if (random_bits(random) % 8 == 0)
         plan->session_count = CRASH_SESSIONS_MAX;
-    if (random_bits(random) % 10 == 0)
+    if (random_bits(random) % 10 == 0) {
         plan->many_runs = 1030;
+        plan->delete_every = 0; /* it comes before anything else */
+    }
     for (size_t i = 0; i < plan->series_count; i++)
         plan_series(&plan->series[i], i, random);
 }

@@ -50,7 +50,8 @@ struct crash_plan {
     unsigned tick_every; /* one step of so many is a tick */
     unsigned delete_every;
     unsigned fault_every; /* one life of so many has a failing call */
-    unsigned many_runs;   /* blocks of one run each at the beginning */
+    unsigned checkpoint_every;
+    unsigned many_runs; /* blocks of one run each at the beginning */
 };
 
 /* ---- the shadow ---- */
@@ -64,7 +65,8 @@ struct crash_block {
 
 struct crash_series {
     bool exists;
-    bool was_deleted; /* since the last tick: it may come back, or be gone */
+    bool has_no_last; /* of a ring that gave up all its rows the store may forget the last time */
+    bool is_dying;    /* it is being deleted: it may be there or gone */
     uint64_t id;
     uint32_t count;
     uint32_t after; /* count when the append under way is done */
@@ -132,7 +134,10 @@ struct crash_run {
     struct crash_session sessions[CRASH_SESSIONS_MAX];
     int64_t now_ns;
     bool in_batch;
-    bool is_refused; /* a batch, for a call that failed: the daemon is started anew */
+    bool must_exit;        /* a sync failed */
+    bool is_other_thread;  /* the store's flusher or its checkpoint is at work, */
+    bool is_flushing;      /* a flush is under way, */
+    bool is_checkpointing; /* or a checkpoint */
 
     /* Where a power cut may lead to: the position that was made durable last, and after it the one
      * that is being made so. */
@@ -158,6 +163,8 @@ bool crash_shadow_has(const struct crash_series *series, uint64_t session, uint6
 uint32_t crash_shadow_expect(struct crash_run *run, const struct crash_session *session,
                              const struct crash_batch *batch,
                              const struct crash_batch_block *block);
+/* A block of so many rows is about to be sent: what it will overwrite is in danger. */
+void crash_shadow_ask(struct crash_run *run, unsigned series, uint64_t rows);
 /* They are there. */
 void crash_shadow_commit(struct crash_series *series);
 /* Forgets rows from `count` on. */
@@ -173,21 +180,39 @@ void crash_sent_times(const struct crash_batch_block *block, int64_t *ret_times_
 
 /* ---- crash_gateway.c ---- */
 
-/* Sends the next batch of some session: one again, or a new one. False: it was refused for want of
- * space or a failing disk, or all queues are full. */
-bool crash_gateway_send(struct crash_run *run);
+enum crash_sent {
+    CRASH_SENT,
+    CRASH_REFUSED, /* a call failed; it is sent again later */
+    CRASH_WAITS,   /* for a flush */
+    CRASH_IDLE     /* the session has nothing to send, or may not */
+};
+/* Sends the next batch of some session: one again, or a new one. */
+enum crash_sent crash_gateway_send(struct crash_run *run);
 /* Sends all that the store does not have. */
 void crash_gateway_resend(struct crash_run *run);
-/* The daemon is back: takes over what it knows of each session. */
-void crash_gateway_greet(struct crash_run *run);
-void crash_gateway_delete(struct crash_run *run);
+/* The daemon is back, and has the sessions as `stored` says. */
+void crash_gateway_greet(struct crash_run *run, const uint64_t *stored);
+
+/* ---- crash_daemon.c ---- */
+
+/* A tick, a checkpoint. False: a sync failed, and the daemon must exit. */
+bool crash_daemon_tick(struct crash_run *run);
+bool crash_daemon_checkpoint(struct crash_run *run);
+/* The clean end, but for store_close(). */
+bool crash_daemon_finish(struct crash_run *run);
+/* Before anything is sent. */
+bool crash_daemon_delete(struct crash_run *run, unsigned series);
 
 /* ---- crash_oracle.c ---- */
 
-/* A recovered store is in one of `states`; which one? Power was lost, or (was_cut false) the
- * shadow's own state is a further one, whose number is state_count. */
-size_t crash_oracle_state(const struct crash_run *run, const struct crash_state *states,
-                          size_t state_count, bool was_cut);
+enum crash_allowed {
+    CRASH_ALLOW_STATES, /* power was lost: one of the states that were made durable */
+    CRASH_ALLOW_OWN,    /* or, after a kill, the shadow's own */
+    CRASH_ALLOW_MIXED   /* or of each series one of them: a call failed as they were recovered */
+};
+/* Whether a store that was just opened is in a state that is allowed. */
+void crash_oracle_state(const struct crash_run *run, const struct crash_state *states,
+                        size_t state_count, enum crash_allowed allowed);
 /* Takes over as the shadow what a store that was just opened has. */
 void crash_oracle_adopt(struct crash_run *run, bool was_cut);
 /* Every series, through readers. Few rows: not all of long ones. */

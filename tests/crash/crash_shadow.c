@@ -15,7 +15,8 @@ void crash_shadow_copy(struct crash_run *to, const struct crash_run *from)
     to->random = from->random;
     to->plan = from->plan;
     to->now_ns = from->now_ns;
-    to->in_batch = from->in_batch;
+    to->in_batch = to->must_exit = false;
+    to->is_other_thread = to->is_flushing = to->is_checkpointing = false;
     to->is_recovering = from->is_recovering;
     to->state_count = from->state_count;
     COPY(to, from, states, from->state_count);
@@ -86,7 +87,8 @@ bool crash_shadow_has(const struct crash_series *series, uint64_t session, uint6
 
 static int64_t last_time(const struct crash_series *series, uint32_t count)
 {
-    return count > 0 ? series->times[count - 1] : INT64_MIN;
+    bool is_known = count > 0 && (!series->has_no_last || count > series->count);
+    return is_known ? series->times[count - 1] : INT64_MIN;
 }
 
 static uint32_t expect_explicit(struct crash_run *run, struct crash_series *series,
@@ -161,6 +163,16 @@ static uint32_t runs_below(const struct crash_series *series, uint32_t count)
     return runs;
 }
 
+void crash_shadow_ask(struct crash_run *run, unsigned number, uint64_t rows)
+{
+    struct crash_series *series = &run->series[number];
+    uint32_t durable = state_count_of(run, number);
+    uint32_t ahead = series->count + (uint32_t)rows - durable;
+    uint32_t runs_ahead = series->run_count + 1 - runs_below(series, durable);
+    series->ahead = ahead > series->ahead ? ahead : series->ahead;
+    series->runs_ahead = runs_ahead > series->runs_ahead ? runs_ahead : series->runs_ahead;
+}
+
 uint32_t crash_shadow_expect(struct crash_run *run, const struct crash_session *session,
                              const struct crash_batch *batch, const struct crash_batch_block *block)
 {
@@ -175,12 +187,6 @@ uint32_t crash_shadow_expect(struct crash_run *run, const struct crash_session *
         (struct crash_block){session->id, batch->sequence, series->count, series->after};
     if (series->after > series->frontier)
         series->frontier = series->after;
-    uint32_t durable = state_count_of(run, block->series);
-    if (series->after - durable > series->ahead)
-        series->ahead = series->after - durable;
-    uint32_t runs_ahead = series->run_count - runs_below(series, durable);
-    if (runs_ahead > series->runs_ahead)
-        series->runs_ahead = runs_ahead;
     return series->after - series->count;
 }
 
@@ -190,6 +196,7 @@ void crash_shadow_commit(struct crash_series *series)
         return;
     series->block_count++;
     series->count = series->after;
+    series->has_no_last = false;
 }
 
 void crash_shadow_cut(struct crash_series *series, uint32_t count)

@@ -46,16 +46,19 @@ unsigned long __wrap_getauxval(unsigned long type)
 
 /* ---- faults ---- */
 
-/* What a call needs of the disk: nothing, that it works, or space on it. */
-enum need { NEED_WORKING = 1, NEED_SPACE = 2, NEED_BOTH = 3 };
+/* What a call needs: that the disk works; space on it; or that the cache takes a change, which a
+ * disk that has failed for good does not hinder. */
+enum need { NEED_DISK = 1, NEED_SPACE = 2, NEED_CACHE = 4 };
 
 /* 0, or how the call fails. */
 static int fault(unsigned needs)
 {
     struct model_fault *plan = &model_current->fault;
-    unsigned concerned = plan->kind == MODEL_FAULT_IO     ? NEED_WORKING
-                         : plan->kind == MODEL_FAULT_NONE ? 0
-                                                          : NEED_SPACE;
+    unsigned concerned = 0;
+    if (plan->kind == MODEL_FAULT_IO)
+        concerned = plan->for_ever ? NEED_DISK : NEED_DISK | NEED_CACHE;
+    else if (plan->kind != MODEL_FAULT_NONE)
+        concerned = NEED_SPACE;
     if ((needs & concerned) == 0 || plan->in_calls-- > 0)
         return 0;
     int result = plan->kind == MODEL_FAULT_IO ? -EIO : -ENOSPC;
@@ -168,7 +171,7 @@ static int open_file(int folder, const char *path)
         return result;
     if (place.inode < 0)
         return -ENOENT;
-    result = fault(NEED_WORKING);
+    result = fault(NEED_DISK);
     return result < 0 ? result : open_inode((size_t)place.inode);
 }
 
@@ -185,7 +188,7 @@ int fs_open_write_at(int folder, const char *path)
 static int create(int folder, const char *path, bool may_be_there)
 {
     struct place place;
-    int result = begin("create", NEED_BOTH);
+    int result = begin("create", NEED_SPACE | NEED_CACHE);
     if (result == 0)
         result = find_place(folder, path, &place);
     if (result < 0)
@@ -249,7 +252,7 @@ int fs_stat(int fd, struct fs_status *ret_status)
 {
     size_t inode;
     inode_of(fd, &inode);
-    int result = fault(NEED_WORKING);
+    int result = fault(NEED_DISK);
     if (result == 0)
         status_of(inode, ret_status);
     return result;
@@ -262,7 +265,7 @@ int fs_stat_at(int folder, const char *path, struct fs_status *ret_status)
     if (result == 0 && place.inode < 0)
         result = -ENOENT;
     if (result == 0)
-        result = fault(NEED_WORKING);
+        result = fault(NEED_DISK);
     if (result == 0)
         status_of((size_t)place.inode, ret_status);
     return result;
@@ -274,7 +277,7 @@ int fs_read_at(int fd, void *buffer, size_t length_bytes, uint64_t offset, size_
 {
     size_t inode;
     const struct model_inode *node = inode_of(fd, &inode);
-    int result = fault(NEED_WORKING);
+    int result = fault(NEED_DISK);
     if (result < 0)
         return result;
     uint64_t left = offset < node->size ? node->size - offset : 0;
@@ -333,7 +336,7 @@ int fs_write_at(int fd, const void *bytes, size_t length_bytes, uint64_t offset)
     size_t inode;
     inode_of(fd, &inode);
     bool is_short = model_current->fault.kind == MODEL_FAULT_SHORT;
-    int result = begin("write", NEED_BOTH);
+    int result = begin("write", NEED_SPACE | NEED_CACHE);
     if (result < 0 && is_short)
         length_bytes /= 2;
     else if (result < 0)
@@ -362,7 +365,7 @@ int fs_write_zeros_at(int fd, uint64_t length_bytes, uint64_t offset)
 {
     size_t inode;
     inode_of(fd, &inode);
-    int result = begin("write zeros", NEED_BOTH);
+    int result = begin("write zeros", NEED_SPACE | NEED_CACHE);
     if (result == 0)
         store_bytes(inode, NULL, length_bytes, offset);
     return result;
@@ -397,7 +400,7 @@ int fs_map(int fd, size_t length_bytes, enum fs_access access, void **ret_addres
 {
     size_t inode;
     struct model_inode *node = inode_of(fd, &inode);
-    int result = fault(NEED_WORKING);
+    int result = fault(NEED_DISK);
     if (result < 0)
         return result == -EIO ? -ENOMEM : result;
     if (length_bytes == 0 ||
@@ -456,7 +459,8 @@ int fs_populate_write(void *address, size_t length_bytes)
 {
     uint64_t offset;
     struct model_inode *node = inode_at(address, &offset);
-    if (begin("populate", NEED_BOTH) < 0 || check_range(node, offset, length_bytes) < 0)
+    if (begin("populate", NEED_DISK | NEED_SPACE) < 0 ||
+        check_range(node, offset, length_bytes) < 0)
         return -EFAULT;
     mark(&node->used, offset, length_bytes);
     mark(&node->dirty, offset, length_bytes);
@@ -468,7 +472,7 @@ int fs_populate_read(const void *address, size_t length_bytes)
 {
     uint64_t offset;
     const struct model_inode *node = inode_at(address, &offset);
-    return fault(NEED_WORKING) < 0 ? -EFAULT : check_range(node, offset, length_bytes);
+    return fault(NEED_DISK) < 0 ? -EFAULT : check_range(node, offset, length_bytes);
 }
 
 size_t fs_page_bytes(void)
@@ -481,7 +485,7 @@ size_t fs_page_bytes(void)
 int fs_allocate(int fd, uint64_t offset, uint64_t length_bytes)
 {
     struct model_inode *node = inode_of(fd, NULL);
-    int result = begin("allocate", NEED_BOTH);
+    int result = begin("allocate", NEED_SPACE | NEED_CACHE);
     if (result < 0)
         return result;
     if (offset + length_bytes > MODEL_FILE_BYTES)
@@ -496,8 +500,8 @@ int fs_extend(int fd, uint64_t size_bytes)
 {
     struct model_inode *node = inode_of(fd, NULL);
     if (node->size >= size_bytes)
-        return fault(NEED_WORKING);
-    int result = begin("extend", NEED_WORKING);
+        return fault(NEED_DISK);
+    int result = begin("extend", NEED_CACHE);
     if (result < 0)
         return result;
     if (size_bytes > MODEL_FILE_BYTES)
@@ -510,7 +514,7 @@ int fs_sync_data(int fd)
 {
     size_t inode;
     inode_of(fd, &inode);
-    int result = begin("sync data", NEED_WORKING);
+    int result = begin("sync data", NEED_DISK);
     model_sync_file(model_current, inode, result < 0);
     return result;
 }
@@ -519,7 +523,7 @@ int fs_sync_folder(int fd)
 {
     size_t inode;
     inode_of(fd, &inode);
-    int result = begin("sync folder", NEED_WORKING);
+    int result = begin("sync folder", NEED_DISK);
     if (result == 0)
         model_sync_folder(model_current, inode);
     return result;
@@ -528,7 +532,7 @@ int fs_sync_folder(int fd)
 int fs_sync_file_system(int fd)
 {
     inode_of(fd, NULL);
-    int result = begin("sync all", NEED_WORKING);
+    int result = begin("sync all", NEED_DISK);
     model_sync_all(model_current, result < 0);
     return result;
 }
@@ -543,7 +547,7 @@ int fs_make_folder_at(int folder, const char *path)
         return result;
     if (place.inode >= 0)
         return -EEXIST;
-    result = begin("make folder", NEED_BOTH);
+    result = begin("make folder", NEED_SPACE | NEED_CACHE);
     if (result == 0)
         make_inode(&place, MODEL_FOLDER);
     return result;
@@ -587,7 +591,7 @@ static int remove_entry(int folder, const char *path, enum model_kind kind)
     for (size_t i = 0; kind == MODEL_FOLDER && i < model_current->live.count; i++)
         if (model_current->live.entries[i].folder == place.inode)
             return -ENOTEMPTY;
-    result = begin(kind == MODEL_FOLDER ? "remove folder" : "remove", NEED_WORKING);
+    result = begin(kind == MODEL_FOLDER ? "remove folder" : "remove", NEED_CACHE);
     if (result < 0)
         return result;
     struct model_change change = {.has_from = true,
@@ -610,7 +614,7 @@ static int give_name(int folder, const char *from, const char *to, bool keeps_ol
 {
     struct place old;
     struct place new;
-    int result = begin(keeps_old ? "link" : "rename", NEED_BOTH);
+    int result = begin(keeps_old ? "link" : "rename", NEED_SPACE | NEED_CACHE);
     if (result == 0)
         result = find_place(folder, from, &old);
     if (result == 0)
@@ -670,7 +674,7 @@ int fs_space(int fd, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes)
     inode_of(fd, NULL);
     *ret_free_bytes = FREE_BYTES;
     *ret_total_bytes = 2 * FREE_BYTES;
-    return fault(NEED_WORKING);
+    return fault(NEED_DISK);
 }
 
 uint64_t fs_open_files_max(void)

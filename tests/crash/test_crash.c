@@ -6,6 +6,8 @@
  *     test_crash --seed N --point P      one run, one crash point of it: what a failure says */
 #include "crash_run.h"
 
+#include "planted.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
