@@ -5,6 +5,7 @@
 
 #include "checkpointer.h"
 #include "clock_ns.h"
+#include "gateways.h"
 #include "log.h"
 #include "replies.h"
 #include "settings.h"
@@ -124,6 +125,8 @@ static int daemon_open_store(struct daemon *daemon)
         log_error("%s", error.text);
         return EX_IOERR;
     }
+    if (gateways_open(daemon) < 0)
+        return EX_IOERR;
     status_set(daemon->status, STATUS_PID, getpid());
     status_set(daemon->status, STATUS_STARTED_NS, clock_realtime_ns());
     status_set(daemon->status, STATUS_STATE, STATUS_STARTING);
@@ -275,6 +278,7 @@ void daemon_close(struct daemon *daemon)
     session_table_free(daemon->sessions);
     access_close(daemon);
     status_file_close(daemon->status);
+    gateways_close(daemon);
     notify_close(&daemon->notify);
     if (daemon->signal_fd >= 0)
         close(daemon->signal_fd);

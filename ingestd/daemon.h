@@ -8,6 +8,7 @@
 #include "access.h"
 #include "apply.h"
 #include "config.h"
+#include "gateways_file.h"
 #include "line_protocol.h"
 #include "network.h"
 #include "notify.h"
@@ -50,6 +51,14 @@ struct reply_state {
     uint32_t credit_kib;
 };
 
+/* gateways.npy: see gateways.h. */
+struct gateways_state {
+    struct gateways_file *file;
+    int64_t beat_ns; /* monotonic: when it was last brought up to date */
+    unsigned row_next;
+    uint64_t owners[GATEWAYS_ROWS]; /* session of each row */
+};
+
 /* What the periodic work last did. */
 struct heartbeat_state {
     int64_t second_ns;      /* monotonic: next beat */
@@ -80,6 +89,7 @@ struct daemon {
     struct checkpoint_state checkpoint;
     struct reply_state replies;
     struct heartbeat_state heartbeat;
+    struct gateways_state gateways;
     int signal_fd;
     size_t signal_watch;
     size_t flusher_watch;

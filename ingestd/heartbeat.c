@@ -3,12 +3,16 @@
  * back for long. */
 #include "clock_ns.h"
 #include "daemon.h"
+#include "gateways.h"
 #include "replies.h"
 #include "tick.h"
 #include "units.h"
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define BEAT_NS   NS_PER_S
 #define REPORT_NS (10 * NS_PER_S)
@@ -17,6 +21,21 @@
  * nothing more. */
 #define FLUSH_STUCK_NS        (30 * NS_PER_S)
 #define FLUSH_STUCK_INTERVALS 10
+
+/* What the kernel has written, or is going to write, for this process: pages that it dirtied, by
+ * whatever way. Beside it only the file system's own bookkeeping. */
+static int64_t heartbeat_written_bytes(void)
+{
+    static const char key[] = "\nwrite_bytes: ";
+    char text[512];
+    FILE *file = fopen("/proc/self/io", "re");
+    size_t length = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
+    text[length] = '\0';
+    if (file != NULL)
+        fclose(file);
+    const char *at = strstr(text, key);
+    return at != NULL ? strtoll(at + sizeof key - 1, NULL, 10) : 0;
+}
 
 static void heartbeat_count(struct daemon *daemon)
 {
@@ -31,6 +50,7 @@ static void heartbeat_count(struct daemon *daemon)
     status_set(status, STATUS_RESERVED_BYTES, (int64_t)usage.reserved_bytes);
     status_set(status, STATUS_BUDGET_BYTES, (int64_t)usage.bytes_max);
     status_set(status, STATUS_FREE_BYTES, (int64_t)usage.free_bytes);
+    status_set(status, STATUS_WRITTEN_BYTES, heartbeat_written_bytes());
     struct store_journal_usage journal;
     store_journal_usage(daemon->store, &journal);
     status_set(status, STATUS_JOURNAL_FILE_BYTES, (int64_t)journal.file_bytes);
@@ -116,6 +136,7 @@ void heartbeat_turn(struct daemon *daemon)
         beat->second_ns = daemon->now_ns + BEAT_NS;
         replies_share_credit(daemon);
         heartbeat_count(daemon);
+        gateways_beat(daemon);
     }
     if (daemon->now_ns >= beat->report_ns) {
         beat->report_ns = daemon->now_ns + REPORT_NS;

@@ -252,6 +252,7 @@ static void receive_in_turn(struct daemon *daemon, const struct network_frame *f
     }
     receive_count(daemon, verdict);
     session->late_samples += verdict->late;
+    session->refused_batches += verdict->code != WIRE_OK;
     if (!wire_code_is_permanent(verdict->code) && verdict->blocks > 0 &&
         store_note_partial(daemon->store, session->id, batch->sequence) < 0) {
         verdict_refuse_all(verdict, WIRE_BUSY, batch->block_count, "out of memory");
@@ -289,6 +290,13 @@ static int receive_session(struct daemon *daemon, const struct network_frame *fr
     if (!access_takes_session(daemon, session, daemon->writer))
         return -EACCES;
     session_table_touch(daemon->sessions, session, daemon->now_ns);
+    bool is_elsewhere = frame->kind == NETWORK_ROUTER &&
+                        (session->route.socket != frame->route.socket ||
+                         session->route.id_bytes != frame->route.id_bytes ||
+                         memcmp(session->route.id, frame->route.id, frame->route.id_bytes) != 0);
+    if (is_elsewhere || session->address[0] == '\0')
+        snprintf(session->address, sizeof session->address, "%s",
+                 network_frame_peer(daemon->network, frame));
     if (frame->kind == NETWORK_ROUTER) {
         session->route.socket = frame->route.socket;
         session->route.delimiter = frame->route.delimiter;

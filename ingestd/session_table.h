@@ -20,9 +20,10 @@ struct session {
     uint64_t durable;   /* every batch up to here survives a power cut, or was refused for good */
     uint64_t journaled; /* what the journal has of `stored` */
     uint64_t flushing;  /* what the tick under way journals */
-    uint64_t late_samples; /* dropped as late since the daemon knows the session */
-    int64_t heard_ns;      /* monotonic time of its last frame; 0 = not since the start */
-    int64_t gap_told_ns;   /* monotonic time of the last GAP; 0 = none since its last connection */
+    uint64_t refused_batches; /* likewise */
+    uint64_t late_samples;    /* dropped as late since the daemon knows the session */
+    int64_t heard_ns;         /* monotonic time of its last frame; 0 = not since the start */
+    int64_t gap_told_ns; /* monotonic time of the last GAP; 0 = none since its last connection */
     uint64_t gap_told_stored; /* the gap that it was told: `stored` then */
     uint64_t durable_told;    /* in its last answer */
     uint64_t pending_bytes;   /* in batches stored and not yet answered */
@@ -30,6 +31,9 @@ struct session {
     bool is_due;                /* in the list of sessions with pending batches */
     bool is_unsynced;           /* in the list of sessions whose `stored` is above `journaled` */
     struct network_route route; /* of its latest connection; id_bytes = 0: none */
+    unsigned row;               /* in gateways.npy, if it is its own */
+    uint64_t told_durable;      /* in that row */
+    char address[64];           /* of its latest connection */
     char name[WIRE_PEER_NAME_MAX + 1];    /* from its HELLO, printable */
     char owner[CURVE_KEY_TEXT_BYTES + 1]; /* the key that used it first, Z85; "" = none yet */
 

@@ -2,6 +2,7 @@
 #include "checkpointer.h"
 #include "clock_ns.h"
 #include "daemon.h"
+#include "gateways.h"
 #include "log.h"
 #include "replies.h"
 #include "tick.h"
@@ -158,6 +159,7 @@ static void turn_stop(struct daemon *daemon)
         clock_sleep_ns(LAST_PAUSE_NS);
         replies_tick_ended(daemon, tick_ticket_ended(daemon));
     }
+    gateways_beat(daemon);
     turn_finish_store(daemon);
     if (daemon->exit_code != 0)
         return;

@@ -160,6 +160,45 @@ static void print_store(struct sink *sink, const struct status_report *report)
                    ago_text(report, words[STATUS_NEWEST_NS], ago));
 }
 
+/* The journal, what has been written for what, and how the last start found the store. */
+static void print_durability(struct sink *sink, const struct status_report *report)
+{
+    static const char *const starts[] = {"a new store", "closed cleanly",
+                                         "the daemon before was killed: nothing was lost",
+                                         "recovered from the journal"};
+    const int64_t *words = report->words;
+    char used[16];
+    char size[16];
+    char written[16];
+    char flushed[16];
+    char took[32];
+    char ago[48];
+    sink_print(sink, KEY "%s of %s used; %" PRId64 " checkpoint%s, the last %s, took %s\n",
+               "journal", bytes_text(words[STATUS_JOURNAL_USED_BYTES], used),
+               bytes_text(words[STATUS_JOURNAL_FILE_BYTES], size), words[STATUS_CHECKPOINTS],
+               plural(words[STATUS_CHECKPOINTS]),
+               ago_text(report, words[STATUS_CHECKPOINT_LAST_NS], ago),
+               took_text(words[STATUS_CHECKPOINT_DURATION_NS], took));
+    sink_print(sink, KEY "%s for %s that became durable", "written",
+               bytes_text(words[STATUS_WRITTEN_BYTES], written),
+               bytes_text(words[STATUS_FLUSH_BYTES], flushed));
+    if (words[STATUS_FLUSH_BYTES] > 0 && words[STATUS_WRITTEN_BYTES] > 0)
+        sink_print(sink, ": %.2f bytes a byte",
+                   (double)words[STATUS_WRITTEN_BYTES] / (double)words[STATUS_FLUSH_BYTES]);
+    sink_print(sink, "\n");
+    int64_t start = words[STATUS_RECOVERY];
+    bool known = start >= 0 && start < (int64_t)(sizeof starts / sizeof starts[0]);
+    sink_print(sink, KEY "%s", "start", known ? starts[start] : "unknown");
+    if (start == 3)
+        sink_print(sink,
+                   " in %s: %" PRId64 " rows written, at least %" PRId64 " lost, %" PRId64
+                   " old rows given up, %" PRId64 " series lost",
+                   took_text(words[STATUS_RECOVERY_DURATION_NS], took), words[STATUS_RECOVERY_ROWS],
+                   words[STATUS_RECOVERY_LOST], words[STATUS_RECOVERY_GIVEN_UP],
+                   words[STATUS_RECOVERY_SERIES_LOST]);
+    sink_print(sink, "\n");
+}
+
 static int print_people(const struct query_options *options, const struct status_report *report)
 {
     struct sink *sink = NULL;
@@ -174,6 +213,7 @@ static int print_people(const struct query_options *options, const struct status
         print_refusals(sink, report);
         print_keys(sink, report);
         print_store(sink, report);
+        print_durability(sink, report);
     }
     if (report->lines_count == 0)
         sink_print(sink, KEY "%shealthy%s\n", "health", colour ? "\033[32m" : "",
@@ -225,6 +265,8 @@ static int print_rows(const struct query_options *options, const struct status_r
 
 int command_status(const struct query_options *options)
 {
+    if (options->gateways)
+        return command_status_gateways(options);
     struct status_report report;
     int code = status_report_make(options, &report);
     if (code != 0)

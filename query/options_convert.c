@@ -213,6 +213,7 @@ static int convert_own(enum query_command command, const char *const values[OPTI
         return wrong(OPTION_LINES, lines, "a number of rows");
     options->follow = values[OPTION_FOLLOW] != NULL;
     options->ascii = values[OPTION_ASCII] != NULL;
+    options->gateways = values[OPTION_GATEWAYS] != NULL;
     options->has_max_age = age != NULL;
     if (age != NULL && (!units_parse_duration_ns(age, &options->max_age_ns)))
         return wrong(OPTION_MAX_AGE, age, "a span of time (5m)");

@@ -177,6 +177,8 @@ static int check_names(const struct query_options *options, enum query_command c
         return query_error(EX_USAGE, "%s needs the name of a series or a glob", name);
     if (command == COMMAND_STATUS && options->has_max_age && options->names_count == 0)
         return query_error(EX_USAGE, "--max-age needs a name or a glob: --max-age 5m 'plant/**'");
+    if (command == COMMAND_STATUS && options->has_max_age && options->gateways)
+        return query_error(EX_USAGE, "--gateways and --max-age are two questions: ask one");
     if (command == COMMAND_STATUS && !options->has_max_age && options->names_count > 0)
         return query_error(EX_USAGE, "status takes series only with --max-age");
     return 0;

@@ -43,6 +43,8 @@ const struct option_rule option_rules[OPTION_COUNT] = {
                        "go on with samples as they arrive, until interrupted"},
     [OPTION_MAX_AGE] = {"max-age", "D", BIT(COMMAND_STATUS), 0,
                         "series that match GLOB must have been written to within D"},
+    [OPTION_GATEWAYS] = {"gateways", NULL, BIT(COMMAND_STATUS), 0,
+                         "the gateways that the daemon heard of lately, a line each"},
     [OPTION_FORMAT] = {"format", "F", TABULAR | BIT(COMMAND_VERIFY) | BIT(COMMAND_STATUS), 0,
                        "table (default), csv, json or npy"},
     [OPTION_TIME] = {"time", "iso|ns", TABULAR, 0,
@@ -105,7 +107,7 @@ const struct command_rule command_rules[COMMAND_COUNT] = {
          "1: damage.\n",
          command_verify, TEXT_FORMATS},
     [COMMAND_STATUS] =
-        {"status", "[--max-age D GLOB]", "health of the daemon",
+        {"status", "[--gateways | --max-age D GLOB]", "health of the daemon",
          "Exit 0: healthy; 1: not running, the flusher is stuck, damage, or with --max-age series\n"
          "that nothing was written to for longer than D. csv, json: name, value; the names of the\n"
          "counters are those of status.npy.\n",

@@ -62,6 +62,7 @@ struct query_options {
     uint64_t step;              /* keep every N-th row; 1 = all */
     uint64_t lines;             /* tail -n */
     bool follow;
+    bool gateways;    /* status */
     bool has_max_age; /* status */
     int64_t max_age_ns;
     unsigned width, height; /* plot, in characters, SVG: pixels; 0 = the default */
@@ -79,6 +80,7 @@ int command_tail(const struct query_options *options);
 int command_plot(const struct query_options *options);
 int command_verify(const struct query_options *options);
 int command_status(const struct query_options *options);
+int command_status_gateways(const struct query_options *options);
 
 /* "ingest-query: ", the message and a line feed on stderr; a running progress meter is ended first.
  * Returns `code`, so that `return query_error(EX_USAGE, ...)` reads well. */

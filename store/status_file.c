@@ -66,6 +66,7 @@ static const char *const status_names[STATUS_WORDS] = {
     [STATUS_CHECKPOINTS] = "checkpoints",
     [STATUS_CHECKPOINT_LAST_NS] = "checkpoint_last_ns",
     [STATUS_CHECKPOINT_DURATION_NS] = "checkpoint_duration_ns",
+    [STATUS_WRITTEN_BYTES] = "written_bytes",
     /* By code of the reply, as docs/protocol.md numbers them. */
     [STATUS_REFUSED + 1] = "refused_malformed",
     [STATUS_REFUSED + 2] = "refused_checksum",

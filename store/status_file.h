@@ -56,6 +56,7 @@ enum status_word {
     STATUS_CHECKPOINTS,
     STATUS_CHECKPOINT_LAST_NS, /* real time */
     STATUS_CHECKPOINT_DURATION_NS,
+    STATUS_WRITTEN_BYTES, /* that the kernel has written for the daemon, or will, since the start */
     /* Refusals by code of the reply: word STATUS_REFUSED + code, codes 0 to 31 (0 stays 0). */
     STATUS_REFUSED = 64,
     STATUS_REFUSED_END = 96,

@@ -12,7 +12,9 @@ import unittest
 
 import numpy as np
 from ingest_daemon import Daemon, program, wait_for
+from ingest_wire import block, encode_batch
 
+T0 = 1_700_000_000 * 10**9
 PULSE = "[flush]\ninterval = 50ms\n"
 
 
@@ -35,6 +37,34 @@ class Status(unittest.TestCase):
         frame = line_protocol(name)
         client.send(frame)
         client.receive()
+
+    def test_gateways(self):
+        with Daemon(PULSE) as daemon:
+            first, second = daemon.dealer(), daemon.dealer()
+            first.hello(0xabc, name="pump house")
+            second.hello(7)
+            for sequence in (1, 2, 3):
+                t0_ns = T0 if sequence == 2 else T0 + sequence * 10**12  # the second one comes late
+                second.send(encode_batch([block("a", "f8", [1.0], t0_ns=t0_ns, period_ps=10**9)], session=7, sequence=sequence))
+            second.until(lambda reply: reply.durable == 3, "durable")
+
+            def table():
+                code, lines, errors = self.status(daemon.store, "--gateways", "--format", "csv")
+                self.assertEqual((code, errors), (0, ""))
+                return {row["session"]: row for row in csv.DictReader(lines)}
+            wait_for(lambda: table().get("0000000000000007", {}).get("durable") == "3")
+            rows = table()
+            self.assertEqual(rows["0000000000000abc"]["name"], "pump house")
+            row = rows["0000000000000007"]
+            self.assertEqual((row["stored"], row["late"], row["refused"]), ("3", "1", "1"))
+            self.assertNotEqual(row["address"], "")
+            self.assertLess(abs(np.datetime64(row["last_seen"].rstrip("Z"), "ns").astype("i8") / 1e9 - time.time()), 60)
+            self.assertEqual(self.status(daemon.store, "--gateways", "--max-age", "5m", "a")[0], 64)
+            array = np.load(os.path.join(daemon.store, "gateways.npy"), mmap_mode="r")
+            self.assertEqual((array.shape, array.dtype), ((1024, 32), np.int64))
+            text = "\n".join(self.status(daemon.store)[1])
+            self.assertRegex(text, r"written +.* that became durable: [\d.]+ bytes a byte")
+            self.assertRegex(text, r"start +a new store")
 
     def test_healthy_and_then_stopped(self):
         with Daemon(PULSE) as daemon:

@@ -121,8 +121,8 @@ static void words_have_names(void **state)
     assert_string_equal(status_word_name(STATUS_FLUSH_DURATION_MAX_NS), "flush_duration_max_ns");
     assert_string_equal(status_word_name(STATUS_REFUSED + 13), "refused_no_room");
     assert_null(status_word_name(STATUS_WORDS));
-    assert_null(status_word_name(STATUS_CHECKPOINT_DURATION_NS + 1));
-    for (unsigned word = 0; word <= STATUS_CHECKPOINT_DURATION_NS; word++)
+    assert_null(status_word_name(STATUS_WRITTEN_BYTES + 1));
+    for (unsigned word = 0; word <= STATUS_WRITTEN_BYTES; word++)
         assert_non_null(status_word_name(word));
     for (unsigned a = 0; a < STATUS_WORDS; a++)
         for (unsigned b = 0; b < a; b++)
