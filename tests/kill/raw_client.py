@@ -75,6 +75,7 @@ class Gateway:
         self.last = self.stored  # the newest batch ever made
         self.credit = 1
         self.heard_s = 0
+        self.has_heard = False  # an earlier process may have sent what it did not live to see stored
 
     def send(self, frame):
         try:
@@ -86,6 +87,7 @@ class Gateway:
     def take(self, frame):
         reply = wire.decode_reply(frame)
         self.heard_s = time.monotonic()
+        self.has_heard = True
         assert reply.session == self.state.session, reply
         assert reply.code in (wire.OK, wire.GAP, wire.BUSY), reply
         assert reply.durable >= self.state.durable, ("durable fell", self.state.durable, reply)
@@ -104,7 +106,7 @@ class Gateway:
         while self.next <= limit and self.send(make_batch(self.state.session, self.next)):
             self.last = max(self.last, self.next)
             self.next += 1
-        if time.monotonic() - self.heard_s > QUIET_S and self.stored < self.last + may_make:
+        if time.monotonic() - self.heard_s > QUIET_S and (self.stored < self.last + may_make or not self.has_heard):
             # Nothing comes: what was sent may be gone with a daemon.
             self.heard_s = time.monotonic()
             if self.send(wire.encode_hello(self.state.session, self.state.durable + 1, "raw")):
@@ -141,7 +143,7 @@ def main():
         gateway.turn(True)
         time.sleep(0.001)
     deadline = time.monotonic() + PATIENCE_S
-    while gateway.state.durable < gateway.last:
+    while not gateway.has_heard or gateway.state.durable < gateway.last:
         assert time.monotonic() < deadline, ("not durable", gateway.last, gateway.stored, gateway.state.durable)
         gateway.turn(False)
     compare(os.path.join(folder, "store"), gateway.last)
