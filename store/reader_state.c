@@ -28,6 +28,10 @@ int reader_store_ready(const char *store_path, struct error_text *error)
         has_journal = false;
         result = fs_for_each_entry(folder, ".", note_journal, &has_journal);
     }
+    /* In a container a reader and a daemon that systemd shut in may be told different boot ids.
+     * That the daemon is at work, and done with recovery, its lock tells for certain. */
+    if (result == 0 && state == STORE_STATE_REBOOTED && state_file_is_held(folder))
+        state = STORE_STATE_RUNNING;
     fs_close(folder);
     if (result < 0)
         return error_set_errno(error, result, "cannot read %s/" STORE_STATE_FILE, store_path);

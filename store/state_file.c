@@ -105,6 +105,28 @@ int state_file_write(int folder, enum store_state state)
     return result == 0 && is_new ? fs_sync_folder(folder) : result;
 }
 
+int state_file_hold(int folder, int *ret_fd)
+{
+    int fd = fs_open_write_at(folder, STORE_STATE_FILE);
+    int result = fd < 0 ? fd : fs_lock_try(fd);
+    if (result < 0) {
+        fs_close(fd);
+        return result;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+bool state_file_is_held(int folder)
+{
+    bool is_held = false;
+    int fd = fs_open_read_at(folder, STORE_STATE_FILE);
+    if (fd >= 0 && fs_lock_probe(fd, &is_held) < 0)
+        is_held = false;
+    fs_close(fd);
+    return is_held;
+}
+
 const char *state_text(enum store_state state)
 {
     switch (state) {

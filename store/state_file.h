@@ -8,6 +8,8 @@
 
 #include "error_text.h"
 
+#include <stdbool.h>
+
 enum store_state {
     STORE_STATE_NONE, /* there is no STATE */
     STORE_STATE_CLEAN,
@@ -25,6 +27,13 @@ int state_file_read(int folder, enum store_state *ret_state);
 /* Writes and syncs it: RECOVERING, RUNNING (this boot and place) or CLEAN. Readers find the old
  * line or the new one. */
 int state_file_write(int folder, enum store_state state);
+
+/* Locks it, as long as the descriptor is open: whoever has written RUNNING is at work.
+ * -EWOULDBLOCK: somebody else has. */
+int state_file_hold(int folder, int *ret_fd);
+
+/* Whether somebody holds it; false where that cannot be told. Takes no lock itself. */
+bool state_file_is_held(int folder);
 
 /* "power was lost, recovery is due", and so on: for messages. */
 const char *state_text(enum store_state state);

@@ -19,6 +19,7 @@ struct store {
                       open file of an error once */
     int series_fd; /* STORE/series */
     int lock_fd;
+    int state_fd; /* STATE, held from when it says RUNNING until the store is closed, else -1 */
     struct store_index index;
     int64_t newest_ns;
     int64_t epoch; /* of this writer */

@@ -490,6 +490,8 @@ static int begin_running(struct store *store, const char *path, struct error_tex
         result = journal_prepare_next(&store->journal);
     if (result == 0)
         result = state_file_write(store->folder_fd, STORE_STATE_RUNNING);
+    if (result == 0)
+        result = state_file_hold(store->folder_fd, &store->state_fd);
     return result < 0 ? error_set_errno(error, result, "cannot make the journal of %s", path) : 0;
 }
 
@@ -517,6 +519,7 @@ int store_open(const char *path, const struct store_limits *limits, struct store
     store->journal.fd = -1;
     store->series_fd = -1;
     store->lock_fd = -1;
+    store->state_fd = -1;
     store->newest_ns = TIME_NONE_NS;
     store->epoch = clock_realtime_ns();
     store->mapped_max = store_map_limit();
@@ -572,6 +575,7 @@ void store_close(struct store *store)
     free(store->sessions);
     fs_close(store->series_fd);
     fs_close(store->folder_fd);
+    fs_close(store->state_fd);
     fs_close(store->lock_fd);
     free(store);
 }
