@@ -13,7 +13,7 @@ import numpy as np
 from query_store import SANITIZED, T0, Store, program
 
 SEED = int(os.environ.get("INGEST_SEED", "1"))
-SECONDS = float(os.environ.get("INGEST_VANDAL_SECONDS", "6"))
+SECONDS = float(os.environ.get("INGEST_VANDAL_SECONDS", "4"))
 ROWS = 100_000 if SANITIZED else 400_000
 NAMES = ["one/grow", "one/ring", "one/regular"]
 # 1: a failure while working; 65: bad data; 66: no such series (any more).
