@@ -217,7 +217,7 @@ static void test_checksum_is_resent_after_a_pause(void **state)
 static void test_lost_batches_are_found_by_asking(void **state)
 {
     struct context *context = *state;
-    open_with(context, (struct ingest_gateway_options){.silence_ms = 300});
+    open_with(context, (struct ingest_gateway_options){.silence_ms = 2000});
     fake_daemon_greet(&context->daemon, context->gateway);
     push(context, 4);
     for (uint64_t sequence = 1; sequence <= 4; sequence++)

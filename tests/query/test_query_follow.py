@@ -12,7 +12,7 @@ import unittest
 import numpy as np
 from query_store import SANITIZED, T0, Store, program
 
-PATIENCE_S = 60 if SANITIZED else 20
+PATIENCE_S = 120 if SANITIZED else 60
 
 
 class Follower:

@@ -18,7 +18,7 @@ ingest_test(test_sigbus SOURCES test_sigbus.c LIBS raw_series)
 ingest_test(test_reader_damage SOURCES test_reader_damage.c LIBS raw_series)
 
 # The writer and the reader against each other.
-ingest_test(test_two_processes SOURCES test_two_processes.c ring_race.c LIBS ingest_store TIMEOUT 300)
+ingest_test(test_two_processes SOURCES test_two_processes.c ring_race.c LIBS ingest_store)
 add_executable(grow_tool grow_tool.c)
 target_link_libraries(grow_tool PRIVATE ingest_flags ingest_store)
 ingest_script_test(test_grow_numpy test_grow_numpy.py)

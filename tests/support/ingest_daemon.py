@@ -24,7 +24,7 @@ import zmq
 BUILD = os.environ.get("INGEST_BUILD") or os.path.join(os.path.dirname(__file__), "..", "..", "build")
 # Set by tools/with-sanitizer: the folder where each process leaves a sanitizer's report.
 SANITIZED = os.environ.get("INGEST_SANITIZED")
-PATIENCE_S = 60 if SANITIZED else 20
+PATIENCE_S = 120 if SANITIZED else 60
 
 # Words of head.npy and status.npy, from docs/format.md.
 HEAD = dict(magic=0, version=1, id=4, capacity=5, sample_bytes=6, dtype=7, rank=8, dims=9, clock=13, created_ns=14,
