@@ -15,6 +15,7 @@
 #define RECONNECT_MAX_MS_DEFAULT 30000
 #define SILENCE_MS_DEFAULT       15000
 #define MILLISECONDS_MAX         86400000
+#define QUEUE_BYTES_DEFAULT      ((uint64_t)256 << 20)
 /* ZeroMQ holds the whole window and a few HELLO besides. */
 #define QUEUE_FRAMES_EXTRA 16
 
@@ -51,6 +52,12 @@ static int take_options(struct ingest_gateway *gateway,
         own->window_batches = WINDOW_BATCHES_DEFAULT;
     if (own->window_bytes == 0)
         own->window_bytes = WINDOW_BYTES_DEFAULT;
+    if (own->queue != NULL && (own->session != 0 || own->first_sequence != 0))
+        return -EINVAL;
+    if (own->queue_bytes == 0)
+        own->queue_bytes = QUEUE_BYTES_DEFAULT;
+    if (own->queue_sync_ms < 0 || own->queue_sync_ms > MILLISECONDS_MAX)
+        return -EINVAL;
     if (own->first_sequence == 0)
         own->first_sequence = 1;
     if (take_milliseconds(&own->reconnect_min_ms, RECONNECT_MIN_MS_DEFAULT) < 0 ||
@@ -106,6 +113,8 @@ int ingest_gateway_open(const struct ingest_gateway_options *options,
         result = random_u64(&gateway->random);
     if (result == 0 && gateway->options.session == 0)
         result = random_u64(&gateway->options.session);
+    if (result == 0 && options->queue != NULL)
+        result = gateway_queue_open(gateway);
     if (result == 0)
         result =
             gateway_window_open(&gateway->window, gateway->options.window_batches,
@@ -115,6 +124,7 @@ int ingest_gateway_open(const struct ingest_gateway_options *options,
     gateway->durable = gateway->stored = gateway->sent = gateway->sent_ever =
         gateway->options.first_sequence - 1;
     gateway->quiet_since_ns = clock_monotonic_ns();
+    gateway_queue_advance(gateway, gateway->quiet_since_ns);
     result = open_connection(gateway);
     if (result < 0)
         goto fail;
@@ -131,6 +141,7 @@ void ingest_gateway_close(struct ingest_gateway *gateway)
     if (gateway == NULL)
         return;
     gateway_connection_destroy(&gateway->connection);
+    gateway_queue_close(gateway);
     gateway_window_close(&gateway->window);
     line_protocol_free(gateway->lines);
     free(gateway->line_times);
@@ -156,7 +167,7 @@ int ingest_gateway_drain(struct ingest_gateway *gateway, enum ingest_ack ack, in
     for (;;) {
         gateway_advance(gateway);
         uint64_t mark = ack == INGEST_DURABLE ? gateway->durable : gateway->stored;
-        if (mark + 1 >= gateway->window.next)
+        if (gateway_is_done(gateway, mark))
             return 0;
         if (clock_monotonic_ns() >= deadline_ns)
             return -ETIMEDOUT;
@@ -169,7 +180,11 @@ void ingest_gateway_status(const struct ingest_gateway *gateway,
 {
     *ret_status = (struct ingest_gateway_status){
         .session = gateway->options.session,
-        .pushed = gateway->window.next - 1,
+        .pushed = gateway->has_queue ? gateway->queue.last : gateway->window.next - 1,
+        .synced = gateway->has_queue ? gateway->queue.synced : 0,
+        .queue_bytes = gateway->has_queue ? gateway->queue.used_bytes : 0,
+        .queue_error = gateway->has_queue ? gateway->queue.error : 0,
+        .lost_batches = gateway->lost_batches,
         .stored = gateway->stored,
         .durable = gateway->durable,
         .refused_batches = gateway->refused_batches,

@@ -7,15 +7,26 @@
 #include "gateway_window.h"
 #include "ingest_gateway.h"
 #include "line_protocol.h"
+#include "queue.h"
 #include "reply.h"
 
 /* Three marks divide the sequences: durable <= stored <= sent < window.next. Up to durable nothing
  * is kept, up to stored nothing needs to be sent, up to sent everything is under way on this
  * connection. When something was lost, `sent` steps back to `stored`, and all behind it goes out
- * again. */
+ * again.
+ *
+ * With a queue on disk every batch is appended to that first, and the window holds the oldest of
+ * them that are not durable, read ahead as far as it has room. The window is without a gap; where
+ * the queue has one, it is filled again when all before the gap is durable. */
 struct ingest_gateway {
     struct gateway_connection connection;
     struct gateway_window window;
+    struct queue queue; /* on disk; unused unless has_queue */
+    bool has_queue;
+    bool is_greeted;       /* the daemon answered since the queue was opened */
+    int64_t sync_due_ns;   /* monotonic: when what was written last is synced; 0 = nothing is due */
+    int64_t mark_due_ns;   /* the same for writing down what is durable */
+    uint64_t lost_batches; /* of the queue, that are known by number */
     struct line_protocol *lines; /* made by the first push of line protocol */
     int64_t *line_times;         /* stamps of one block of it */
     size_t line_times_capacity;
@@ -80,6 +91,33 @@ int gateway_send_hello(struct ingest_gateway *gateway);
 
 /* A random pause: [min, 3 min) doubled `attempts` times, at most about max. In nanoseconds. */
 int64_t gateway_pause_ns(struct ingest_gateway *gateway, unsigned attempts);
+
+/* gateway_queue.c. Opens the queue that the options name; before it the session is random, and
+ * after it that of the queue. */
+int gateway_queue_open(struct ingest_gateway *gateway);
+void gateway_queue_close(struct ingest_gateway *gateway);
+
+/* 0, or -EAGAIN, or why a frame of that length will never be taken. */
+int gateway_room(struct ingest_gateway *gateway, size_t length);
+
+/* Sequence of the next batch pushed. */
+uint64_t gateway_next(const struct ingest_gateway *gateway);
+
+/* Takes over a frame as batch gateway_next(), also when it fails. */
+int gateway_take_frame(struct ingest_gateway *gateway, uint8_t *frame, size_t length,
+                       const struct queue_origin *origin);
+
+/* Brings batches from disk into the window, and syncs what is due. */
+void gateway_queue_advance(struct ingest_gateway *gateway, int64_t now_ns);
+
+/* When that has something to do by the clock. */
+int64_t gateway_queue_deadline(const struct ingest_gateway *gateway);
+
+/* All batches are stored, or durable, up to `mark`. */
+bool gateway_is_done(const struct ingest_gateway *gateway, uint64_t mark);
+
+/* The daemon's first answer may tell that the queue is an older copy of itself. */
+void gateway_queue_greeted(struct ingest_gateway *gateway, uint64_t daemon_stored);
 
 /* gateway_push.c: where the blocks of a batch come from. Called twice for each index, in order. */
 typedef int (*gateway_block_source)(void *context, size_t index, struct wire_block *ret_block);

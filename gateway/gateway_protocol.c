@@ -209,6 +209,7 @@ bool gateway_advance(struct ingest_gateway *gateway)
     }
     if (gateway->connection.socket != NULL)
         check_silence(gateway, now_ns);
+    gateway_queue_advance(gateway, now_ns);
     if (gateway->connection.socket != NULL)
         send_batches(gateway, now_ns);
     assert(gateway->durable <= gateway->stored && gateway->stored <= gateway->sent);
@@ -226,6 +227,9 @@ void gateway_wait(struct ingest_gateway *gateway, int64_t deadline_ns)
     int64_t silence_ns = silence_deadline(gateway);
     if (silence_ns < until_ns)
         until_ns = silence_ns;
+    int64_t queue_ns = gateway_queue_deadline(gateway);
+    if (queue_ns < until_ns)
+        until_ns = queue_ns;
     if (until_ns <= now_ns)
         return;
     /* Rounded up, so that a timer that is waited for has run out. */

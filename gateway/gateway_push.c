@@ -19,8 +19,9 @@ static int wait_for_room(struct ingest_gateway *gateway, size_t length, int64_t 
         gateway_advance(gateway);
         if (gateway->frame_bytes_max > 0 && length > gateway->frame_bytes_max)
             return -EMSGSIZE;
-        if (gateway_window_has_room(&gateway->window, length))
-            return 0;
+        int result = gateway_room(gateway, length);
+        if (result != -EAGAIN)
+            return result;
         if (clock_monotonic_ns() >= deadline_ns)
             return -EAGAIN;
         gateway_wait(gateway, deadline_ns);
@@ -60,7 +61,7 @@ static int encode(struct ingest_gateway *gateway, gateway_block_source source, v
             return result;
     }
     size_t encoded =
-        wire_encode_finish(&encoder, gateway->options.session, gateway->window.next, 0, true);
+        wire_encode_finish(&encoder, gateway->options.session, gateway_next(gateway), 0, true);
     assert(encoded == length);
     return 0;
 }
@@ -85,14 +86,10 @@ int gateway_push_blocks(struct ingest_gateway *gateway, gateway_block_source sou
         free(frame);
         return result;
     }
-    if (gateway_window_count(&gateway->window) == 0) {
-        gateway->quiet_since_ns = clock_monotonic_ns();
-        gateway->is_asked = false;
-    }
-    uint64_t sequence = gateway->window.next;
-    gateway_window_append(&gateway->window, frame, length);
-    /* A kept session may be pushed batches again that the daemon has for good. */
-    gateway_window_forget(&gateway->window, gateway->durable);
+    uint64_t sequence = gateway_next(gateway);
+    result = gateway_take_frame(gateway, frame, length, NULL);
+    if (result < 0)
+        return result;
     gateway_advance(gateway);
     if (ret_sequence != NULL)
         *ret_sequence = sequence;

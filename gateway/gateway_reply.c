@@ -67,6 +67,8 @@ static bool take_marks(struct ingest_gateway *gateway, const struct wire_reply *
     }
     gateway->durable = durable;
     gateway_window_forget(&gateway->window, durable);
+    if (gateway->has_queue)
+        queue_forget(&gateway->queue, durable);
     return has_moved;
 }
 
@@ -132,6 +134,7 @@ bool gateway_take_reply(struct ingest_gateway *gateway, const void *frame, size_
     }
     gateway->is_answered = true;
     gateway->reopen_attempts = 0;
+    gateway_queue_greeted(gateway, reply.stored);
     take_limits(gateway, &reply);
 
     uint64_t refused_before = gateway->refused_batches;

@@ -53,13 +53,21 @@ bool gateway_window_has_room(const struct gateway_window *window, size_t length)
            length <= window->limit_bytes - window->used_bytes;
 }
 
-void gateway_window_append(struct gateway_window *window, uint8_t *bytes, size_t length)
+void gateway_window_append(struct gateway_window *window, uint8_t *bytes, size_t length,
+                           int64_t queued_ns)
 {
     assert(gateway_window_has_room(window, length));
-    *slot(window, window->next) = (struct gateway_frame){.bytes = bytes, .length = length};
+    *slot(window, window->next) =
+        (struct gateway_frame){.bytes = bytes, .length = length, .queued_ns = queued_ns};
     window->next++;
     window->used_bytes += length;
     assert(is_consistent(window));
+}
+
+void gateway_window_restart(struct gateway_window *window, uint64_t first)
+{
+    assert(gateway_window_count(window) == 0);
+    window->first = window->next = first;
 }
 
 struct gateway_frame *gateway_window_find(struct gateway_window *window, uint64_t sequence)

@@ -10,7 +10,8 @@
 struct gateway_frame {
     uint8_t *bytes; /* allocated; owned by the window */
     size_t length;
-    bool is_refused; /* its refusal was told to the application */
+    int64_t queued_ns; /* when it was pushed first; 0 without a queue on disk */
+    bool is_refused;   /* its refusal was told to the application */
 };
 
 /* Holds the sequences [first, next): empty when they are equal. */
@@ -36,7 +37,11 @@ uint32_t gateway_window_count(const struct gateway_window *window);
 bool gateway_window_has_room(const struct gateway_window *window, size_t length);
 
 /* Takes over `bytes` as the frame of window->next. There must be room. */
-void gateway_window_append(struct gateway_window *window, uint8_t *bytes, size_t length);
+void gateway_window_append(struct gateway_window *window, uint8_t *bytes, size_t length,
+                           int64_t queued_ns);
+
+/* An empty window goes on with another sequence. */
+void gateway_window_restart(struct gateway_window *window, uint64_t first);
 
 /* The frame of a sequence, or NULL when it is not held. */
 struct gateway_frame *gateway_window_find(struct gateway_window *window, uint64_t sequence);

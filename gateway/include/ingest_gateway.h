@@ -14,7 +14,8 @@
  *
  * A pushed batch is kept in memory until the daemon says that it is durable; after a lost
  * connection, a restart of the daemon or a gap it is sent again, and the daemon drops what it
- * already has: every sample arrives exactly once, as long as this process lives.
+ * already has: every sample arrives exactly once, as long as this process lives. With a queue on
+ * disk (options.queue) that holds beyond the end of this process and a power cut of the gateway.
  *
  * Threads: a gateway belongs to one thread at a time. There is no thread of its own: the connection
  * moves on inside push, poll and drain; call poll at least every few seconds when there is nothing
@@ -69,6 +70,14 @@ struct ingest_refusal {
     uint32_t refused_blocks; /* in that batch; the other blocks were applied */
 };
 
+/* What the queue on disk cannot give back: a part of it is damaged, or is not there. */
+struct ingest_loss {
+    uint64_t first_sequence; /* lost batches, from here; 0 = none that is still needed */
+    uint64_t last_sequence;  /* to here, included; 0 = not known how many */
+    uint64_t bytes;          /* damaged; 0 = they are missing */
+    const char *reason;      /* static */
+};
+
 struct ingest_gateway_options {
     /* "tcp://host:5570" or "ipc:///path"; required. */
     const char *endpoint;
@@ -93,6 +102,32 @@ struct ingest_gateway_options {
     size_t window_bytes;
     uint32_t window_batches;
 
+    /* The queue on disk; NULL = none, what is kept is kept in memory alone. A folder for this
+     * gateway, made if it is not there (its parent must be there), on a file system that keeps what
+     * was synced. It holds every batch from its push until it is durable, and its session: after a
+     * restart, or a power cut, what it holds is sent first, under the same session and sequences,
+     * so nothing is lost and nothing is stored twice. session and first_sequence must be 0 then.
+     * One gateway uses a queue at a time. Do not copy a queue to a second device, and do not put
+     * back an older copy: the daemon takes the batches of both for one another's (an older copy is
+     * noticed, and on_lost tells which batches were taken for others).
+     *
+     * The window is filled from the queue, so memory is bounded by window_bytes however much is on
+     * disk. Format and files: docs/gateway-queue.md. */
+    const char *queue;
+
+    /* Bytes that the queue may take on disk, at least 65,536; 0 = 256 MiB. A push that finds it
+     * full waits as with a full window, or returns -EAGAIN. */
+    uint64_t queue_bytes;
+
+    /* When a batch is safe. The end of this process, by kill -9 too, it survives in any case as
+     * soon as its push has returned 0. A power cut, or a crash of the gateway's kernel, it survives
+     * 0: as soon as its push has returned 0: each push waits for the disk, and wears flash;
+     * above 0: after at most so many milliseconds, given that poll, push or drain is called by
+     * then: what was pushed meanwhile is synced together, and can be lost together. Batches are
+     * sent without waiting for that; after such a loss numbers are left out, never used twice.
+     * ingest_gateway_sync() syncs at once, and status.synced says how far it came. */
+    int queue_sync_ms;
+
     /* Pause before a new connection: random in [min, 3 min), then doubling up to max. 0 = 500 and
      * 30,000. */
     int reconnect_min_ms;
@@ -115,24 +150,34 @@ struct ingest_gateway_options {
      * and sent again. */
     void (*on_delayed)(const struct ingest_refusal *reason, void *context);
 
+    /* Of the queue. Also called inside ingest_gateway_open(), before there is a gateway: it may
+     * call nothing then. What is lost is told when reading comes to it. */
+    void (*on_lost)(const struct ingest_loss *loss, void *context);
+
     void *context;
 };
 
 /* Opens a gateway; does not wait for the daemon. -EINVAL: an option; -ENOMEM; -EMFILE and others
  * from libzmq. Of the keys: what opening their files fails with; -EBADMSG: not a certificate, or
  * its keys are not a pair; -EPERM: others can read the secret one; -ENOTSUP: this libzmq has no
- * CURVE. */
+ * CURVE. Of the queue: -EBUSY: another gateway uses it; -EPROTONOSUPPORT: it was written by another
+ * version of this library; -EROFS, -EACCES, -ENOSPC and others of its file system. A queue that is
+ * damaged is opened, and on_lost tells. */
 INGEST_GATEWAY_API int ingest_gateway_open(const struct ingest_gateway_options *options,
                                            struct ingest_gateway **ret_gateway);
 
-/* Closes at once: what is not durable yet may be lost (drain first). NULL is allowed. */
+/* Closes at once: what is not durable yet may be lost (drain first), unless there is a queue, which
+ * is synced and keeps it. NULL is allowed. */
 INGEST_GATEWAY_API void ingest_gateway_close(struct ingest_gateway *gateway);
 
 /* Pushes one batch; the blocks are copied. A batch holds at most one block a series. Waits up to
- * timeout_ms for room in the window (-1 = for ever, 0 = not at all); the daemon's credit decides
- * when it is sent. 0, and then *ret_sequence (may be NULL) is its number. -EAGAIN: no room yet,
- * nothing was taken. -EINVAL: a block that no daemon would take. -EMSGSIZE: larger than the
- * daemon's largest frame: split it (as long as that is not known, on_refused tells later). -ENOMEM.
+ * timeout_ms for room in the window, or the queue (-1 = for ever, 0 = not at all); the daemon's
+ * credit decides when it is sent. 0, and then *ret_sequence (may be NULL) is its number. -EAGAIN:
+ * no room yet, nothing was taken. -EINVAL: a block that no daemon would take. -EMSGSIZE: larger
+ * than the daemon's largest frame (split it; as long as that is not known, on_refused tells later),
+ * or than the queue may be. -ENOMEM. With a queue: -ENOSPC (its disk is full; the batch was not
+ * taken, what was taken before is safe, and the push may be tried again), -EIO and others:
+ * status.queue_error.
  */
 INGEST_GATEWAY_API int ingest_gateway_push(struct ingest_gateway *gateway,
                                            const struct ingest_block *blocks, size_t block_count,
@@ -166,6 +211,10 @@ enum ingest_ack { INGEST_STORED, INGEST_DURABLE };
 INGEST_GATEWAY_API int ingest_gateway_drain(struct ingest_gateway *gateway, enum ingest_ack ack,
                                             int timeout_ms);
 
+/* Syncs the queue on disk: 0, and then all batches pushed before are safe. -EINVAL: there is no
+ * queue; -EIO and others: see status.queue_error. */
+INGEST_GATEWAY_API int ingest_gateway_sync(struct ingest_gateway *gateway);
+
 struct ingest_gateway_status {
     uint64_t session;
     uint64_t pushed; /* sequence of the newest batch pushed */
@@ -181,7 +230,12 @@ struct ingest_gateway_status {
     uint32_t credit_batches;  /* as the daemon last said */
     uint32_t frame_bytes_max; /* largest frame that the daemon takes; 0 = not known yet */
     int connected;            /* 1 when the daemon answered since the connection was opened */
-    unsigned delay_code;      /* why the daemon asked to wait (STORE_FULL, BUSY); 0 = it does not */
+    uint64_t synced;          /* the queue: batches up to here survive a power cut of the gateway */
+    uint64_t queue_bytes;     /* that it takes on disk */
+    uint64_t lost_batches;    /* of it, damaged or missing, as far as they can be counted */
+    int queue_error; /* a negative errno: its disk failed. What it holds goes on being sent, pushes
+                        return this; open the gateway anew to go on */
+    unsigned delay_code; /* why the daemon asked to wait (STORE_FULL, BUSY); 0 = it does not */
     const char *trouble; /* why there is no connection, a static sentence; NULL = nothing known */
     int64_t answered_ms; /* since the daemon's last reply; -1 = it never answered */
 };
