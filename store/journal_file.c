@@ -231,8 +231,11 @@ int journal_begin_next(struct journal *journal, struct journal_record *snapshot)
         return fd;
     /* Any number that the file's last use did not have. */
     uint64_t salt = (uint64_t)clock_realtime_ns() * UINT64_C(0x9E3779B97F4A7C15) ^ number;
-    if (PLANTED(BUG_JOURNAL_RETIRED_EARLY))
-        retire(journal, before, number + 1);
+    if (PLANTED(BUG_JOURNAL_RETIRED_EARLY)) {
+        char name[FILE_NAME_BYTES];
+        (void)fs_remove_at(journal->folder, file_name(before, name));
+        (void)fs_sync_folder(journal->folder);
+    }
     journal_record_seal(snapshot, salt, number, 0);
     int result = write_record(fd, snapshot, 0);
     if (result == 0)

@@ -225,7 +225,8 @@ int main(int argc, char **argv)
         fclose(report) != 0)
         return 74;
     check_store(path, &mark);
-    verify(path);
+    if (goes_on != NULL)
+        verify(path); /* what the recovery left, and below what became of it */
     if (goes_on != NULL)
         go_on(path, strtoull(goes_on, NULL, 10));
     else

@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define JOURNAL_BYTES (UINT64_C(64) << 10)
-#define DIRECT_BYTES  1024
 /* Arrival: behind every stamp. */
 #define ARRIVAL_NS INT64_C(9000000000000000000)
 
@@ -29,11 +27,12 @@ static bool is_durable(uint64_t session, uint64_t sequence, void *context)
 int gateways_open(struct gateways *gateways, const char *path, uint64_t seed,
                   const struct power_mark *mark)
 {
-    /* Everything fits: the limits are not what is tried here. */
-    const struct store_limits limits = {
-        .series_max = 1000, .journal_bytes = JOURNAL_BYTES, .direct_bytes = DIRECT_BYTES};
     memset(gateways, 0, sizeof *gateways);
     model_make(&gateways->model, seed);
+    /* Everything fits: full disks are not what is tried here. */
+    const struct store_limits limits = {.series_max = 1000,
+                                        .journal_bytes = gateways->model.journal_bytes,
+                                        .direct_bytes = gateways->model.direct_bytes};
     gateways->mark = *mark;
     int result = store_open(path, &limits, &gateways->store, &gateways->error);
     if (result < 0)

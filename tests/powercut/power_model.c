@@ -63,6 +63,8 @@ void model_make(struct model *model, uint64_t seed)
     struct model_series *series;
     memset(model, 0, sizeof *model);
     model->seed = seed;
+    model->journal_bytes = UINT64_C(65536) << seed / 2 % 3;
+    model->direct_bytes = UINT64_C(256) << seed / 6 % 2 * 2;
     add(model, &count, "a/ring", SERIES_EXPLICIT, 24 + random_bits(&random) % 100, 1);
     add(model, &count, "a/ring-regular", SERIES_REGULAR, 64 + random_bits(&random) % 200, 1);
     add(model, &count, "a/grow", SERIES_EXPLICIT, 0, 1);
@@ -90,6 +92,12 @@ void model_make(struct model *model, uint64_t seed)
     series = add(model, &count, "free/ring", SERIES_EXPLICIT, 1000, 0);
     series->rows_max = 60;
     series->rule.preallocate = true;
+    /* Some of its tails are short and some are direct. */
+    model->lively = count;
+    series = add(model, &count, "free/mixed", SERIES_EXPLICIT, 32, 0);
+    series->type = (struct series_type){
+        .dtype = DTYPE_F8, .clock = SERIES_EXPLICIT, .rank = 1, .dims = {MODEL_SAMPLE_MAX / 8}};
+    series->rows_max = series->undurable_max;
     for (int i = 0; count < MODEL_SERIES; i++) {
         char name[32];
         snprintf(name, sizeof name, "gone%d/x", i);

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MODEL_SERIES   20
+#define MODEL_SERIES   21
 #define MODEL_SESSIONS 20
 /* Sessions are numbered from 1; 0 is none. The first two have series of their own, the others write
  * one row a batch to one series that they share: more sessions than a head has entries. */
@@ -36,6 +36,9 @@ struct model_series {
 
 struct model {
     uint64_t seed;
+    uint64_t journal_bytes;
+    uint64_t direct_bytes;
+    size_t lively; /* the series that is written most often: it laps within one journal file */
     struct model_series series[MODEL_SERIES];
 };
 

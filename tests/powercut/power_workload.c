@@ -141,10 +141,11 @@ static void begin_anew(size_t number)
 static void one_event(void)
 {
     struct gateways *gateways = &run.gateways;
-    const struct model_series *series = &gateways->model.series[dice(MODEL_SERIES)];
+    size_t number = dice(4) == 0 ? gateways->model.lively : dice(MODEL_SERIES);
+    const struct model_series *series = &gateways->model.series[number];
     int result = 0;
     if (series->session == 0)
-        result = gateways_append_free(gateways, series->number - 1, 1 + dice(series->rows_max));
+        result = gateways_append_free(gateways, number, 1 + dice(series->rows_max));
     else if (series->session == MODEL_SHARED)
         result = gateways_send(gateways,
                                MODEL_OWN_SESSIONS + 1 + dice(MODEL_SESSIONS - MODEL_OWN_SESSIONS));
