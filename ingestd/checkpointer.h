@@ -8,7 +8,7 @@
 /* At the start. */
 void checkpointer_start(struct daemon *daemon);
 
-/* Begins one when it is due: the journal is half full, or the interval is over. */
+/* Begins one when it is due: the journal is nearly full, or the interval is over. */
 void checkpointer_turn(struct daemon *daemon);
 
 /* Ends the one that the worker is done with, if it is. */

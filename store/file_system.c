@@ -197,6 +197,10 @@ int fs_map(int fd, size_t length_bytes, enum fs_access access, void **ret_addres
     void *address = mmap(NULL, length_bytes, protection, MAP_SHARED, fd, 0);
     if (address == MAP_FAILED)
         return -errno;
+    /* Pages that come in one by one are small ones: where the kernel reads ahead it takes large
+     * pages, and whatever is dirtied in one of them later is written out whole. */
+    if (access == FS_WRITE)
+        (void)madvise(address, length_bytes, MADV_RANDOM);
     *ret_address = address;
     return 0;
 }

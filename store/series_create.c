@@ -58,7 +58,12 @@ static int write_head(int folder, const struct creation *creation)
     int fd = fs_create_at(folder, new_path);
     if (fd < 0)
         return fd;
-    result = fs_write_at(fd, bytes, sizeof bytes, 0);
+    /* Page by page: in one write they would share a large page of the cache, and be written out
+     * together for ever. */
+    result = fs_write_at(fd, bytes, NPY_HEADER_BYTES, 0);
+    if (result == 0)
+        result = fs_write_at(fd, bytes + NPY_HEADER_BYTES, sizeof bytes - NPY_HEADER_BYTES,
+                             NPY_HEADER_BYTES);
     fs_close(fd);
     if (result == 0)
         result =

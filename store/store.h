@@ -267,7 +267,7 @@ void store_flush_counts(const struct store_flush *flush, struct store_flush_coun
 /* Lets go of a journal file by syncing the columns that it names. */
 struct store_checkpoint;
 
-/* The journal file in use is half full. */
+/* The journal file in use is nearly full. */
 bool store_checkpoint_is_due(const struct store *store);
 
 /* Notes what is to be synced (owner's thread). *ret_checkpoint is NULL when the journal has nothing

@@ -6,6 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Of the journal file in use: the fuller it is when a checkpoint begins, the fewer there are, and
+ * each writes some pages of every series. What is left takes the flushes meanwhile; where that is
+ * not enough, a flush syncs all columns itself. */
+#define CHECKPOINT_EIGHTHS 7
+
 struct checkpoint_item {
     struct series *series; /* NULL: deleted meanwhile */
     uint64_t count;
@@ -21,7 +26,7 @@ struct store_checkpoint {
 bool store_checkpoint_is_due(const struct store *store)
 {
     return store->checkpoint == NULL && !store->snapshot_is_due &&
-           store->journal.used > store->journal.byte_count / 2;
+           store->journal.used > store->journal.byte_count / 8 * CHECKPOINT_EIGHTHS;
 }
 
 int store_checkpoint_begin(struct store *store, struct store_checkpoint **ret_checkpoint)

@@ -75,7 +75,7 @@ class Install(unittest.TestCase):
     def test_documents(self):
         documents = self.path(PREFIX, "share/doc/ingestd")
         for name in ("README.md", "LICENSE", "CHANGELOG.md", "docs/format.md", "docs/protocol.md",
-                     "examples/ingestd.ini"):
+                     "examples/ingestd.ini", "examples/ingestd-flash.conf"):
             self.assertTrue(os.path.isfile(os.path.join(documents, name)), name)
 
     def test_service(self):
