@@ -22,7 +22,7 @@ struct kill_check {
 struct kill_check *kill_check_new(struct kill_shared *shared)
 {
     struct kill_check *check = calloc(1, sizeof *check);
-    void *values = malloc(KILL_ROWS_MAX * 16);
+    void *values = calloc(KILL_ROWS_MAX, KILL_ROW_BYTES_MAX);
     int64_t *times_ns = malloc(KILL_ROWS_MAX * sizeof *times_ns);
     if (check == NULL || values == NULL || times_ns == NULL)
         abort();

@@ -81,7 +81,7 @@ static void pause_some(const struct gateway *gateway, struct ingest_gateway *ope
                        uint64_t *random)
 {
     uint64_t bits = random_bits(random);
-    uint64_t us_max = PAUSE_US_MAX * gateway->shared->gateway_count;
+    uint64_t us_max = (uint64_t)PAUSE_US_MAX * gateway->shared->gateway_count;
     if (bits % PAUSE_ONE_IN == 0)
         clock_sleep_ns((int64_t)((bits >> 8) % us_max) * NS_PER_US);
     (void)ingest_gateway_poll(opened, 0);

@@ -244,7 +244,7 @@ static void make_block(struct kill_batch *batch, const struct kill_state *state,
 
     uint64_t first = state->rows[series] + rows - block->count;
     size_t element_bytes = (size_t)(facts->dtype[1] - '0');
-    char *values = take(batch, block->count * facts->elements * element_bytes);
+    char *values = take(batch, (size_t)block->count * facts->elements * element_bytes);
     block->values = values;
     for (uint64_t i = 0; i < block->count; i++)
         for (uint32_t e = 0; e < facts->elements; e++)

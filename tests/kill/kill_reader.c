@@ -15,7 +15,7 @@ void kill_reader_run(struct kill_shared *shared, uint64_t seed)
 {
     size_t seat_count = (size_t)shared->gateway_count * KILL_SERIES;
     struct kill_rows *all = calloc(seat_count, sizeof *all);
-    void *values = malloc(KILL_ROWS_MAX * 16);
+    void *values = calloc(KILL_ROWS_MAX, KILL_ROW_BYTES_MAX);
     int64_t *times_ns = malloc(KILL_ROWS_MAX * sizeof *times_ns);
     if (all == NULL || values == NULL || times_ns == NULL)
         abort();

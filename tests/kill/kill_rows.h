@@ -6,7 +6,8 @@
 #include "reader.h"
 
 /* Room for as many rows as are looked at at once. */
-#define KILL_ROWS_MAX 24000
+#define KILL_ROWS_MAX      24000
+#define KILL_ROW_BYTES_MAX 16
 
 struct kill_rows {
     struct kill_shared *shared;
