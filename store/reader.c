@@ -11,6 +11,7 @@
  * slot may always be half overwritten and is never read. */
 #include "reader.h"
 
+#include "planted.h"
 #include "reader_internal.h"
 #include "series_name.h"
 #include "sigbus.h"
@@ -221,7 +222,7 @@ static int reader_snapshot_once(struct reader *reader, struct reader_snapshot *r
     int r = reader_grow_columns(reader, snapshot.count, snapshot.runs_count);
     if (r < 0)
         return r;
-    uint64_t newest = (uint64_t)(frontier > count ? frontier : count);
+    uint64_t newest = (uint64_t)(frontier > count && !PLANTED(BUG_NO_FRONTIER) ? frontier : count);
     if (reader_is_ring(reader) && newest > reader->info.capacity)
         snapshot.first = newest - reader->info.capacity;
     if (snapshot.first > snapshot.count)

@@ -1,5 +1,6 @@
 #include "reader.h"
 
+#include "planted.h"
 #include "reader_internal.h"
 
 #include <assert.h>
@@ -8,7 +9,7 @@
 
 uint64_t reader_frontier_first(const struct reader *reader)
 {
-    if (!reader_is_ring(reader))
+    if (!reader_is_ring(reader) || PLANTED(BUG_NO_FRONTIER))
         return 0;
     /* Orders every read of a row before this look at the frontier; see the writer's release fence
      * after it raised it. */

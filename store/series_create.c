@@ -149,6 +149,7 @@ static int adopt(struct store *store, const struct creation *creation,
     series->file_bytes = creation->bytes;
     series->created_ns = head->created_ns;
     series->is_new = true;
+    series->has_new_meta = meta_file_is_wanted(rule);
     series_limit_rows(series);
     series_set_rule(series, rule, NULL);
     int result = store_add(store, series);

@@ -49,6 +49,7 @@ struct series {
     bool is_dirty;             /* it is in the store's list of dirty series */
     bool is_recent;            /* written since the hand of the map cache passed */
     bool is_new;               /* its files and folders were never synced */
+    bool has_new_meta;         /* nor was its meta.ini, which no journal carries */
     volatile bool is_lost;     /* a page of it was not there; set by the handler of SIGBUS */
     uint64_t user_word;
     uint64_t rows_limit; /* count may go up to here before the next flush; see reserve.h */

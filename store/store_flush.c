@@ -88,7 +88,7 @@ static void note_item(struct flush_item *item, struct series *series, enum flush
         item->bytes += still_there(item->runs_from, item->runs_count, runs_capacity(series)) *
                        series->stamps_column.row_bytes;
     /* What is not mapped is not read here, where appends wait. */
-    item->is_direct = (item->bytes >= series->store->direct_bytes) ||
+    item->is_direct = (item->bytes >= series->store->direct_bytes) || series->has_new_meta ||
                       (series->words == NULL &&
                        (item->rows_from < item->count || item->runs_from < item->runs_count));
 }
@@ -398,6 +398,7 @@ static void settle(struct store_flush *flush, const struct flush_item *item)
         series->synced = item->count;
         series->synced_runs = item->runs_count;
         series->is_new = false;
+        series->has_new_meta = false;
         if (flush->kind == FLUSH_SYNC && !series->is_dirty)
             series->is_head_synced = true;
     }

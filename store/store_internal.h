@@ -165,7 +165,9 @@ const char *store_recovery_name(struct store *store, const struct journal_series
 
 /* ---- meta_file.c ---- */
 
-/* Writes meta.ini if the rule gives anything. */
+/* Whether the rule gives anything that goes there. */
+bool meta_file_is_wanted(const struct series_rule *rule);
+/* Writes meta.ini if so. */
 int meta_file_write(int folder, const char *name, const struct series_rule *rule);
 
 /* ---- store_admin.c ---- */

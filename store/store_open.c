@@ -218,11 +218,46 @@ static int judge_unborn(const struct store *store, const struct series *series, 
     return 0;
 }
 
+/* Whether the head's last time is the newest row's. A kill may have come between the count and that
+ * word; what cannot be read is met again by the first append. */
+static bool has_last_time(const struct store *store, const struct series *series)
+{
+    char path[SERIES_PATH_BYTES];
+    bool is_regular = series_is_regular(series);
+    uint64_t number = is_regular ? series->runs_count : series->count;
+    uint64_t rows = series_stamps_rows(series->type.clock, series->capacity, false);
+    int64_t row[RUN_WORDS] = {0};
+    size_t read_bytes = 0;
+    if (number == 0)
+        return true;
+    number--;
+    uint64_t slot = series->capacity > 0 ? number % rows : number;
+    uint64_t row_bytes = series_stamp_row_bytes(series->type.clock);
+    int fd = fs_open_read_at(
+        store->series_fd, series_path(series->name, series_stamps_file(series->type.clock), path));
+    if (fd < 0)
+        return true;
+    int result = fs_read_at(fd, row, row_bytes, column_file_bytes(slot, row_bytes), &read_bytes);
+    fs_close(fd);
+    if (result < 0 || read_bytes < row_bytes)
+        return true;
+    if (!is_regular)
+        return row[0] == series->last_time_ns;
+    uint64_t first = (uint64_t)row[RUN_FIRST_INDEX];
+    if (first >= series->count || row[RUN_PERIOD_PS] < RUN_PERIOD_PS_MIN)
+        return false;
+    struct time_run run = time_run_make(first, row[RUN_T0_NS], row[RUN_PERIOD_PS]);
+    return series->count <= run.end &&
+           time_run_stamp_ns(&run, series->count - 1) == series->last_time_ns;
+}
+
 /* A killed writer's append was cut: the words are put right now, since the last stamp and the
  * sessions are asked for before the first write. */
 static void finish_append(struct store *store, struct series *series, int64_t words[HEAD_WORDS])
 {
-    if (store->recovery.start == STORE_START_CLEAN || series->frontier <= series->count)
+    bool is_cut = series->frontier > series->count ||
+                  (store->recovery.start == STORE_START_KILLED && !has_last_time(store, series));
+    if (store->recovery.start == STORE_START_CLEAN || !is_cut)
         return;
     (void)series_map(series); /* a failure that lasts is met again by the first append */
     if (series->words != NULL)
