@@ -48,7 +48,8 @@ static bool make_batch(struct crash_run *run, size_t session, struct crash_batch
         struct crash_batch_block *block = &batch->blocks[batch->block_count++];
         *block = (struct crash_batch_block){.series = number};
         block->rows = 1 + random_bits(&run->random) % plan->rows_a_block;
-        if (plan->capacity > 0 && random_bits(&run->random) % 32 == 0)
+        if (plan->capacity > 0 && run->plan.whole_every > 0 &&
+            random_bits(&run->random) % run->plan.whole_every == 0)
             block->rows = 1 + random_bits(&run->random) % plan->capacity;
         if (plan->type.clock == SERIES_REGULAR) {
             make_regular(run, block);

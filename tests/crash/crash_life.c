@@ -137,7 +137,7 @@ static bool recover(bool may_fail, uint64_t *random)
         if (!model_is_at_rest(model_current))
             crash_fail("a descriptor or a mapping is left after store_open() failed");
         struct model_world *again = worlds[is_trying ? WORLD_TRIED_AGAIN : other_world()];
-        model_kill(again, model_current, true, random);
+        model_kill(again, model_current, true, true, random);
         model_current = again;
         result = open_store(&run, &error);
     }
@@ -179,21 +179,30 @@ static void try_point(bool is_cut)
     if (is_cut)
         model_cut(world, model_current, may_fail, &random);
     else
-        model_kill(world, model_current, may_fail, &random);
+        /* Between a sync that failed and STATE that says so nothing leaves the cache: that much
+         * time nobody can do without. */
+        model_kill(world, model_current, may_fail, false, &random);
+    /* A plain copy of a store in use, in another place: as a power cut. */
+    bool is_copy = !is_cut && way / 4096 % 16 == 0;
+    if (is_copy)
+        world->device++;
     model_current = world;
     /* A sync that fails makes of a kill what a power cut is. */
     bool has_failed = recover(may_fail, &random) || kept.world->has_failed;
-    bool was_cut = run.is_recovering ? run.was_cut : is_cut;
-    size_t state_count = is_cut || run.is_recovering || has_failed ? run.state_count : 0;
+    bool was_cut = run.is_recovering ? run.was_cut : is_cut || is_copy;
+    size_t state_count = is_cut || is_copy || run.is_recovering || has_failed ? run.state_count : 0;
     bool may_mix = has_failed && !was_cut;
     crash_oracle_state(&run, run.states, state_count,
                        may_mix   ? CRASH_ALLOW_MIXED
                        : was_cut ? CRASH_ALLOW_STATES
                                  : CRASH_ALLOW_OWN);
     crash_oracle_adopt(&run, state_count > 0);
-    crash_oracle_read(&run, true);
+    if (way / 128 % 2 == 0)
+        crash_oracle_read(&run, true);
     if (resumes)
         resume(&random, is_cut);
+    if (way / 256 % 16 == 0)
+        crash_oracle_verify(resumes ? &resumed : &run);
     close_store(&run);
     put_back(&kept);
     is_trying = false;
@@ -340,12 +349,18 @@ static void end_life(enum ending ending)
     struct store *store = run.store;
     crash_totals.faults += model_current->has_failed;
     model_check_holes(model_current);
-    if (ending == ENDING_CLEAN)
+    if (ending == ENDING_CLEAN) {
         close_store(&run);
+        is_trying = true;
+        model_current->fault = (struct model_fault){0};
+        crash_oracle_check_state(STORE_STATE_CLEAN);
+        crash_oracle_verify(&run);
+        is_trying = false;
+    }
     if (ending == ENDING_CUT || (ending == ENDING_CLEAN && random_bits(&run.random) % 2 == 0))
         model_cut(next, model_current, true, &run.random);
     else
-        model_kill(next, model_current, true, &run.random);
+        model_kill(next, model_current, true, true, &run.random);
     is_trying = true;
     if (ending != ENDING_CLEAN)
         store_close(store);

@@ -1,8 +1,11 @@
 /* Whether a store is what it must be. */
 #include "crash_run.h"
 
+#include "file_system.h"
 #include "random_bits.h"
 #include "reader.h"
+#include "state_file.h"
+#include "verify.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,6 +54,16 @@ static void look(const struct crash_run *run, struct view *ret_view)
     }
     struct session_visit visit = {run, ret_view};
     (void)store_for_each_session(run->store, note_session, &visit);
+}
+
+void crash_oracle_check_state(enum store_state wanted)
+{
+    enum store_state state = STORE_STATE_NONE;
+    int folder = fs_open_folder_at(FS_HERE, CRASH_STORE);
+    int result = folder < 0 ? folder : state_file_read(folder, &state);
+    fs_close(folder);
+    if (result < 0 || state != wanted)
+        crash_fail("STATE says: %s", result < 0 ? strerror(-result) : state_text(state));
 }
 
 /* ---- which state it is ---- */
@@ -131,6 +144,7 @@ void crash_oracle_state(const struct crash_run *run, const struct crash_state *s
 {
     struct view view;
     look(run, &view);
+    crash_oracle_check_state(STORE_STATE_RUNNING);
     for (size_t i = 0; i < run->plan.session_count; i++)
         if (view.state.stored[i] < run->sessions[i].durable)
             crash_fail("session %zu: %llu is stored after recovery, and %llu was durable", i,
@@ -339,4 +353,24 @@ void crash_oracle_read(const struct crash_run *run, bool few_rows)
         }
         crash_reader_end(run, reader);
     }
+}
+
+/* ---- ingest-query verify ---- */
+
+static void note_finding(const char *file, const char *text, void *context)
+{
+    (void)context;
+    crash_fail("verify finds: %s: %s", file, text);
+}
+
+void crash_oracle_verify(const struct crash_run *run)
+{
+    /* Of the series alone: files of one whose making was cut may lie about. */
+    struct verify_sink sink = {.finding = note_finding};
+    int result = 0;
+    for (size_t i = 0; i < run->plan.series_count && result == 0; i++)
+        if (run->series[i].exists)
+            result = verify_series(CRASH_STORE, run->plan.series[i].name, &sink, NULL);
+    if (result < 0)
+        crash_fail("verify fails: %s", strerror(-result));
 }

@@ -57,12 +57,34 @@ static void plan_series(struct crash_plan_series *series, size_t number, uint64_
     series->run_every = (unsigned)ONE_OF(random, 1, 3, 20);
 }
 
+/* Rings that lap within one journal file, now through the journal, now through their columns, and
+ * never so fast that they have to give up more than an eighth. */
+static void plan_laps(struct crash_plan *plan, uint64_t *random)
+{
+    plan->tick_every = 2;
+    plan->checkpoint_every = 1000;
+    plan->whole_every = 0;
+    plan->limits.journal_bytes = 256 << 10;
+    plan->limits.direct_bytes = 40;
+    for (size_t i = 0; i < plan->series_count; i++) {
+        struct crash_plan_series *series = &plan->series[i];
+        series->type.dtype = DTYPE_U8;
+        series->type.rank = 0;
+        series->type.dims[0] = 0;
+        series->sample_bytes = 8;
+        series->rule.mode = SERIES_MODE_RING;
+        series->rule.capacity_unit = SERIES_CAPACITY_SAMPLES;
+        series->rule.capacity = series->capacity = ONE_OF(random, 40, 80);
+        series->rows_a_block = series->capacity / 8;
+    }
+}
+
 void crash_plan_make(struct crash_plan *plan, uint64_t *random)
 {
     memset(plan, 0, sizeof *plan);
     /* Statements, since a compiler may evaluate initializers in any order: a seed makes the same
      * plan everywhere. */
-    plan->series_count = 1 + random_bits(random) % CRASH_SERIES_MAX;
+    plan->series_count = (size_t)ONE_OF(random, 1, 1, 2, 2, 3, CRASH_SERIES_MAX);
     plan->session_count = 1 + random_bits(random) % 3;
     plan->limits.series_max = 100;
     plan->limits.journal_bytes = ONE_OF(random, 1, 1, 100000);
@@ -71,6 +93,7 @@ void crash_plan_make(struct crash_plan *plan, uint64_t *random)
     plan->tick_every = (unsigned)ONE_OF(random, 2, 5, 12, 40);
     plan->delete_every = random_bits(random) % 3 == 0 ? 2 : 0;
     plan->checkpoint_every = (unsigned)ONE_OF(random, 10, 30, 200);
+    plan->whole_every = (unsigned)ONE_OF(random, 0, 0, 32);
     plan->fault_every = (unsigned)ONE_OF(random, 0, 2, 4);
     if (random_bits(random) % 8 == 0)
         plan->session_count = CRASH_SESSIONS_MAX;
@@ -80,4 +103,6 @@ void crash_plan_make(struct crash_plan *plan, uint64_t *random)
     }
     for (size_t i = 0; i < plan->series_count; i++)
         plan_series(&plan->series[i], i, random);
+    if (random_bits(random) % 6 == 0)
+        plan_laps(plan, random);
 }

@@ -10,6 +10,7 @@
 #define INGEST_CRASH_RUN_H
 
 #include "model_disk.h"
+#include "state_file.h"
 #include "store.h"
 
 #include <stdbool.h>
@@ -51,7 +52,8 @@ struct crash_plan {
     unsigned delete_every;
     unsigned fault_every; /* one life of so many has a failing call */
     unsigned checkpoint_every;
-    unsigned many_runs; /* blocks of one run each at the beginning */
+    unsigned whole_every; /* one block of so many fills a ring */
+    unsigned many_runs;   /* blocks of one run each at the beginning */
 };
 
 /* ---- the shadow ---- */
@@ -217,6 +219,11 @@ void crash_oracle_state(const struct crash_run *run, const struct crash_state *s
 void crash_oracle_adopt(struct crash_run *run, bool was_cut);
 /* Every series, through readers. Few rows: not all of long ones. */
 void crash_oracle_read(const struct crash_run *run, bool few_rows);
+
+/* STATE is as wanted. */
+void crash_oracle_check_state(enum store_state wanted);
+/* Whether `ingest-query verify` finds anything. */
+void crash_oracle_verify(const struct crash_run *run);
 
 /* A reader that takes a snapshot now and looks at the rows later. NULL: the series is not there. */
 struct crash_reader;

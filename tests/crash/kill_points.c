@@ -18,7 +18,9 @@ static inline void at_store(const void *address)
 
 /* The compiler declares them itself. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wbuiltin-declaration-mismatch"
+#endif
 
 #define READS_AND_WRITES(size)                                                                     \
     void __tsan_read##size(const void *address);                                                   \

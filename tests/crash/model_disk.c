@@ -68,13 +68,13 @@ struct model_world *model_world_new(unsigned number, uint64_t seed)
         release(world, inode);
     world->inodes[0].kind = MODEL_FOLDER;
     world->boot = 1;
+    world->device = 7;
     world->is_ordered = false;
     world->has_disk = true;
     world->live.count = world->disk.count = world->change_count = 0;
     memset(world->descriptors, -1, sizeof world->descriptors);
     world->fault = (struct model_fault){0};
     world->has_failed = false;
-    world->calls = 0;
     world->random = seed;
     return world;
 }
@@ -405,11 +405,11 @@ static void begin_world(struct model_world *to, const struct model_world *from, 
                         uint64_t *random)
 {
     to->boot = from->boot;
+    to->device = from->device;
     to->is_ordered = from->is_ordered;
     to->has_disk = has_disk;
     to->disk.count = 0;
     to->change_count = 0;
-    to->calls = 0;
     to->fault = (struct model_fault){0};
     to->has_failed = false;
     to->random = random_bits(random);
@@ -441,7 +441,7 @@ void model_cut(struct model_world *to, const struct model_world *from, bool has_
 /* ---- a kill ---- */
 
 static void kill_file(struct model_world *to, const struct model_world *from, size_t inode,
-                      uint64_t *random)
+                      bool may_evict, uint64_t *random)
 {
     const struct model_inode *old = &from->inodes[inode];
     struct model_inode *node = &to->inodes[inode];
@@ -456,8 +456,7 @@ static void kill_file(struct model_world *to, const struct model_world *from, si
     FOR_EACH_PAGE(page, word, pages)
     {
         const char *disk = page_of(from, inode, MODEL_DISK, page);
-        /* What the kernel takes for clean may leave the cache, and come back from the disk. */
-        bool is_evicted = is_lie(from, inode, page) && random_bits(random) % 2 == 0;
+        bool is_evicted = may_evict && is_lie(from, inode, page) && random_bits(random) % 2 == 0;
         memcpy(page_of(to, inode, MODEL_CACHE, page),
                is_evicted ? disk : page_of(from, inode, MODEL_CACHE, page), MODEL_PAGE_BYTES);
         if (is_evicted)
@@ -473,7 +472,7 @@ static void kill_file(struct model_world *to, const struct model_world *from, si
 }
 
 void model_kill(struct model_world *to, const struct model_world *from, bool has_disk,
-                uint64_t *random)
+                bool may_evict, uint64_t *random)
 {
     begin_world(to, from, has_disk, random);
     memcpy(to->live.entries, from->live.entries, from->live.count * sizeof to->live.entries[0]);
@@ -491,7 +490,7 @@ void model_kill(struct model_world *to, const struct model_world *from, bool has
         if (kind == MODEL_FOLDER)
             to->inodes[inode].kind = kind;
         if (kind == MODEL_FILE)
-            kill_file(to, from, inode, random);
+            kill_file(to, from, inode, may_evict, random);
     }
 }
 

@@ -90,6 +90,7 @@ struct model_fault {
 struct model_world {
     unsigned number;
     unsigned boot;
+    unsigned device; /* of the file system: a copy has another */
     bool is_ordered; /* as a journaling file system: changes of entries reach the disk in order, and
                         every sync that succeeds takes those before it along */
     bool has_disk;   /* else what the disk has is not known: such a world can only be looked at */
@@ -101,7 +102,6 @@ struct model_world {
     int16_t descriptors[MODEL_DESCRIPTORS]; /* inode, or -1 */
     struct model_fault fault;
     bool has_failed; /* the fault came to pass */
-    uint64_t calls;  /* that change something, so far */
     uint64_t random;
 };
 
@@ -120,9 +120,10 @@ struct model_world *model_world_new(unsigned number, uint64_t seed);
 void model_cut(struct model_world *to, const struct model_world *from, bool has_disk,
                uint64_t *random);
 
-/* The process ends, the machine goes on. */
+/* The process ends, the machine goes on; `may_evict`: for so long that what the kernel takes for
+ * clean may have left the cache, to come back from the disk. */
 void model_kill(struct model_world *to, const struct model_world *from, bool has_disk,
-                uint64_t *random);
+                bool may_evict, uint64_t *random);
 
 /* Some of what is not synced reaches the disk now. */
 void model_write_back(struct model_world *world, uint64_t *random);

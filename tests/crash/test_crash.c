@@ -3,11 +3,14 @@
  *     test_crash                         runs from seed 1 on, for about ten seconds
  *     test_crash --seconds S --seed N    for so long, from there on
  *     test_crash --points P --jobs J     until J processes together have seen so many
- *     test_crash --seed N --point P      one run, one crash point of it: what a failure says */
+ *     test_crash --seed N --point P      one run, one crash point of it: what a failure says
+ *     test_crash --bug B                 the same with bug number B of planted.h, which must be
+ * found */
 #include "crash_run.h"
 
 #include "planted.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +37,15 @@ void crash_fail(const char *format, ...)
     va_start(arguments, format);
     vprintf(format, arguments);
     va_end(arguments);
-    printf("\nagain: test_crash --seed %llu --point %llu\n", (unsigned long long)seed,
+    printf("\nagain: test_crash --seed %llu --point %llu", (unsigned long long)seed,
            (unsigned long long)crash_point);
-    exit(1);
+    if (planted_bug == BUG_NONE) {
+        printf("\n");
+        exit(1);
+    }
+    printf(" --bug %u\nfound after %llu crash points\n", (unsigned)planted_bug,
+           (unsigned long long)(crash_totals.cuts + crash_totals.kills));
+    exit(0);
 }
 
 static double seconds_now(void)
@@ -132,18 +141,26 @@ int main(int argc, char **argv)
             settings.only_point = value;
         } else if (i + 1 < argc && strcmp(argv[i], "--jobs") == 0 && value > 0) {
             settings.jobs = value;
+        } else if (i + 1 < argc && strcmp(argv[i], "--bug") == 0 && value < BUG_COUNT) {
+            planted_bug = (enum planted_bug)value;
         } else {
             fprintf(stderr, "usage: test_crash [--seconds S | --points P] [--jobs J] [--seed N] "
-                            "[--point P]\n");
+                            "[--point P] [--bug B]\n");
             return 64;
         }
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
+    /* What one store frees the next one takes: no pages back to the system in between. */
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    mallopt(M_MMAP_THRESHOLD, 64 << 20);
     double begin = seconds_now();
     if (settings.jobs > 1 && run_jobs(&settings) != 0)
         return 1;
     if (settings.jobs == 1)
         run_job(&settings, 0);
     print_totals(&crash_totals, seconds_now() - begin);
-    return 0;
+    if (planted_bug == BUG_NONE)
+        return 0;
+    printf("bug %u was not found\n", (unsigned)planted_bug);
+    return 1;
 }
