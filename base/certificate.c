@@ -1,5 +1,6 @@
 #include "certificate.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,19 +62,22 @@ static int take_metadata(struct parser *parser, const char *name, size_t name_by
     if (certificate->metadata_count == CERTIFICATE_METADATA_MAX)
         return refuse(parser, "more than 64 entries of metadata; leave some out");
     if (certificate->metadata == NULL) {
+        assert(certificate->metadata_count == 0);
         certificate->metadata = calloc(CERTIFICATE_METADATA_MAX, sizeof(struct certificate_entry));
         if (certificate->metadata == NULL)
             return out_of_memory(parser);
     }
     char *name_copy = strndup(name, name_bytes);
-    char *value_copy = strndup(value, value_bytes);
-    bool is_new = name_copy != NULL && certificate_find(certificate, name_copy) == NULL;
-    if (value_copy == NULL || !is_new) {
-        bool is_twice = name_copy != NULL && value_copy != NULL;
+    if (name_copy == NULL)
+        return out_of_memory(parser);
+    if (certificate_find(certificate, name_copy) != NULL) {
         free(name_copy);
-        free(value_copy);
-        return is_twice ? refuse(parser, "an entry of metadata that was given before; join the two")
-                        : out_of_memory(parser);
+        return refuse(parser, "an entry of metadata that was given before; join the two");
+    }
+    char *value_copy = strndup(value, value_bytes);
+    if (value_copy == NULL) {
+        free(name_copy);
+        return out_of_memory(parser);
     }
     certificate->metadata[certificate->metadata_count++] =
         (struct certificate_entry){.name = name_copy, .value = value_copy, .line = parser->line};

@@ -52,7 +52,7 @@ static int read_open(const char *path, int fd, struct certificate *ret_certifica
     if (text == NULL)
         return error_set_errno(error, -ENOMEM, "%s", path);
     size_t text_bytes = 0;
-    struct certificate certificate;
+    struct certificate certificate = {.has_secret_key = false};
     int result = read_all(fd, text, CERTIFICATE_FILE_BYTES_MAX + 1, &text_bytes);
     if (result < 0)
         error_set_errno(error, result, "%s", path);
@@ -99,7 +99,7 @@ int certificate_read_secret(const char *path, struct certificate *ret_certificat
         return error_set_errno(error, -ENOMEM, "%s", path);
     bool is_beside = access(secret, F_OK) == 0 || errno != ENOENT;
     const char *from = is_beside ? secret : path;
-    struct certificate certificate;
+    struct certificate certificate = {.has_secret_key = false};
     int result = certificate_read(from, &certificate, error);
     if (result == 0 && !certificate.has_secret_key) {
         certificate_clear(&certificate);

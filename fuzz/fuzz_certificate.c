@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_BYTES_MAX (2 * CERTIFICATE_FILE_BYTES_MAX)
+#define TEXT_BYTES_MAX ((size_t)2 * CERTIFICATE_FILE_BYTES_MAX)
 
 __attribute__((format(printf, 3, 4))) static void append(char *text, size_t *used,
                                                          const char *format, ...)

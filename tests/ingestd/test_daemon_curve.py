@@ -34,6 +34,10 @@ class CurveCase(unittest.TestCase):
     def assert_nothing(self, client, seconds=QUIET_S):
         self.assertFalse(client.socket.poll(seconds * 1000), "an answer came")
 
+    def wait_stored(self, client, frame, stored):
+        client.send(frame)
+        client.until(lambda reply: reply.stored == stored)
+
     def wait_log(self, daemon, pattern):
         return wait_for(lambda: re.search(pattern, daemon.log()), pattern)
 
@@ -185,7 +189,7 @@ class Sessions(CurveCase):
         daemon.start()
         one, two = daemon.client(first), daemon.client(second)
         self.assertEqual(one.hello(77).code, OK)
-        self.assertEqual(one.ask(encode_batch([scalar("a/x")], session=77, sequence=1)).stored, 1)
+        self.wait_stored(one, encode_batch([scalar("a/x")], session=77, sequence=1), 1)
         # The other can neither move the marks, nor take the answers away, nor use up numbers.
         for frame in (encode_hello(77, 1000, b"thief"), encode_batch([scalar("b/x")], session=77, sequence=2)):
             two.send(frame)
@@ -194,7 +198,7 @@ class Sessions(CurveCase):
                              (NOT_AUTHORISED, 0, 0, 0, 0))
             self.assertIn("another gateway's key", reply.text)
         self.assertFalse(daemon.has("b/x"))
-        self.assertEqual(one.ask(encode_batch([scalar("a/x", t0_ns=T0 + 1)], session=77, sequence=2)).stored, 2)
+        self.wait_stored(one, encode_batch([scalar("a/x", t0_ns=T0 + 1)], session=77, sequence=2), 2)
         self.assertEqual(daemon.count("a/x"), 2)
         # Another connection with the same key goes on with it.
         self.assertEqual(daemon.client(first).hello(77, 3).stored, 2)
@@ -205,7 +209,7 @@ class Sessions(CurveCase):
         renewed = daemon.client(daemon.make("first", "a/**"))
         daemon.reload_clients()
         self.assertEqual(renewed.hello(77, 3).stored, 2)
-        self.assertEqual(renewed.ask(encode_batch([scalar("a/x", t0_ns=T0 + 2)], session=77, sequence=3)).stored, 3)
+        self.wait_stored(renewed, encode_batch([scalar("a/x", t0_ns=T0 + 2)], session=77, sequence=3), 3)
 
 
 class Revocation(CurveCase):
@@ -219,14 +223,12 @@ class Revocation(CurveCase):
         self.assertEqual(other.ask(encode_batch([scalar("b", t0_ns=T0)])).code, OK)
         push.send(encode_batch([scalar("p", t0_ns=T0)]))
         daemon.wait_count("p", 1)
-        time.sleep(1.2)  # the answer that it is durable
-        client.receive_all()
         monitor = client.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH)
         how(daemon)
         daemon.reload_clients()
         client.send(encode_batch([scalar("a", t0_ns=T0 + 1)], session=3, sequence=2))
         push.send(encode_batch([scalar("p", t0_ns=T0 + 1)]))
-        reply = client.receive()
+        reply = client.until(lambda reply: reply.code != OK)
         self.assertEqual((reply.code, reply.session, reply.sequence), (NOT_AUTHORISED, 0, 0))
         self.assertIn("is not authorised any more", reply.text)
         self.assertTrue(monitor.poll(20000), "the connection is cut")
@@ -245,7 +247,7 @@ class Revocation(CurveCase):
         shutil.copy(os.path.join(daemon.keys, "gone.key"), daemon.clients)
         daemon.reload_clients()
         again = daemon.client(key)
-        self.assertEqual(again.ask(encode_batch([scalar("a", t0_ns=T0 + 1)], session=3, sequence=2)).stored, 2)
+        self.wait_stored(again, encode_batch([scalar("a", t0_ns=T0 + 1)], session=3, sequence=2), 2)
 
     def test_marked_as_revoked(self):
         def mark(daemon):
