@@ -1,19 +1,12 @@
 #include "window_stats.h"
 
 #include "stats_rolling.h"
+#include "stats_spans.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SPAN_ROWS_FIRST 1024 /* room in a window of time, at first */
-
-/* The times of the rows in the window, for windows of time. */
-struct time_queue {
-    int64_t *times_ns; /* a ring of `capacity` */
-    size_t capacity;
-    size_t first;
-    size_t count;
-};
 
 struct window_stats {
     const struct query_options *options;
@@ -21,12 +14,13 @@ struct window_stats {
     enum stats_kind kind;
     size_t elements;
     size_t columns;
-    size_t capacity; /* rows that the windows below have room for */
-    void **windows;  /* one struct stats_rolling an element, in memory of its own */
-    struct time_queue queue;
-    uint64_t filled;  /* rows since the windows were last empty */
-    int64_t begin_ns; /* time of the first of them */
-    uint64_t full;    /* full windows until now */
+    size_t capacity;           /* rows that the windows below have room for */
+    void **windows;            /* one struct stats_rolling an element, in memory of its own */
+    struct stats_spans *spans; /* for windows of time */
+    size_t spans_room;         /* rows that a window of it may have before a chunk comes */
+    uint64_t filled;           /* rows since the windows were last empty */
+    int64_t begin_ns;          /* time of the first of them */
+    uint64_t full;             /* full windows until now */
     int exit_code;
     /* One chunk, and what comes of it. */
     size_t chunk_room;
@@ -73,37 +67,25 @@ static int make_room(struct window_stats *windows, size_t rows)
     return 0;
 }
 
-static int queue_grow(struct window_stats *windows)
+/* For windows of time: how many rows each has. */
+static int measure(struct window_stats *windows, const struct rows_chunk *chunk)
 {
-    struct time_queue *queue = &windows->queue;
-    size_t capacity = queue->capacity > 0 ? queue->capacity * 2 : SPAN_ROWS_FIRST;
-    int64_t *times_ns = reallocarray(NULL, capacity, sizeof *times_ns);
-    if (times_ns == NULL)
-        return out_of_memory(windows);
-    for (size_t i = 0; i < queue->count; i++)
-        times_ns[i] = queue->times_ns[(queue->first + i) % queue->capacity];
-    free(queue->times_ns);
-    *queue = (struct time_queue){times_ns, capacity, 0, queue->count};
-    return 0;
-}
-
-/* Takes a row's time in, and out what is D or more before it. */
-static int queue_slide(struct window_stats *windows, int64_t time_ns, size_t *ret_length)
-{
-    struct time_queue *queue = &windows->queue;
-    if (queue->count == queue->capacity && queue_grow(windows) < 0)
-        return -1;
-    size_t last = queue->first + queue->count;
-    queue->times_ns[last < queue->capacity ? last : last - queue->capacity] = time_ns;
-    queue->count++;
-    int64_t edge_ns;
-    if (!__builtin_sub_overflow(time_ns, windows->options->window.span_ns, &edge_ns)) {
-        while (queue->times_ns[queue->first] <= edge_ns) {
-            queue->first = queue->first + 1 < queue->capacity ? queue->first + 1 : 0;
-            queue->count--;
-        }
+    size_t length = windows->spans != NULL ? stats_spans_length(windows->spans) : 0;
+    if (windows->spans == NULL || length > windows->spans_room) {
+        size_t room = length > SPAN_ROWS_FIRST ? 2 * length : 2 * SPAN_ROWS_FIRST;
+        size_t bytes = stats_spans_bytes(room, SERIES_ROWS_CHUNK_MAX);
+        void *memory = bytes > 0 ? malloc(bytes) : NULL;
+        if (memory == NULL)
+            return out_of_memory(windows);
+        struct stats_spans *spans =
+            stats_spans_init(memory, room, SERIES_ROWS_CHUNK_MAX, windows->options->window.span_ns);
+        if (windows->spans != NULL)
+            stats_spans_transfer(spans, windows->spans);
+        free(windows->spans);
+        windows->spans = spans;
+        windows->spans_room = room;
     }
-    *ret_length = queue->count;
+    stats_spans_slide(windows->spans, chunk->times_ns, chunk->count, windows->lengths);
     return 0;
 }
 
@@ -112,6 +94,8 @@ static int plan(struct window_stats *windows, const struct rows_chunk *chunk, si
 {
     const struct query_length *window = &windows->options->window;
     size_t longest = 1;
+    if (window->span_ns > 0 && measure(windows, chunk) < 0)
+        return -1;
     for (size_t i = 0; i < chunk->count; i++) {
         int64_t time_ns = chunk->times_ns[i], age_ns;
         bool is_full;
@@ -119,8 +103,6 @@ static int plan(struct window_stats *windows, const struct rows_chunk *chunk, si
             windows->begin_ns = time_ns;
         windows->filled++;
         if (window->span_ns > 0) {
-            if (queue_slide(windows, time_ns, &windows->lengths[i]) < 0)
-                return -1;
             is_full = __builtin_sub_overflow(time_ns, windows->begin_ns, &age_ns) ||
                       age_ns >= window->span_ns;
         } else {
@@ -139,7 +121,8 @@ static int plan(struct window_stats *windows, const struct rows_chunk *chunk, si
 static void begin_anew(struct window_stats *windows)
 {
     windows->filled = 0;
-    windows->queue.first = windows->queue.count = 0;
+    if (windows->spans != NULL)
+        stats_spans_clear(windows->spans);
     for (size_t e = 0; e < windows->elements; e++)
         stats_rolling_clear(windows->windows[e]);
 }
@@ -239,7 +222,7 @@ void window_stats_close(struct window_stats *windows)
     for (size_t e = 0; windows->windows != NULL && e < windows->elements; e++)
         free(windows->windows[e]);
     free(windows->windows);
-    free(windows->queue.times_ns);
+    free(windows->spans);
     free(windows->column);
     free(windows->lengths);
     free(windows->kept);

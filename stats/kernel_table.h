@@ -20,6 +20,7 @@
 #include "kernel_moments.h"
 
 #include "kernel_extremes.h"
+#include "kernel_windows.h"
 
 #define MOMENT_KERNELS(type, sample)                                                               \
     {                                                                                              \
@@ -32,6 +33,8 @@ const struct stats_kernels KERNEL_TABLE = {
     .lanes = LANES,
     .f4 = MOMENT_KERNELS(f4, float),
     .f8 = MOMENT_KERNELS(f8, double),
+    .finish_windows = finish_windows,
+    .span_begins = span_begins,
     .minimum = minimum,
     .short_minima = short_minima,
     .tile_minima = tile_minima,

@@ -10,8 +10,8 @@
  * origin + c * STATS_TILE. */
 struct stats_moments {
     struct stats_moments_rule rule;
-    const struct stats_moment_kernels *kernels;    /* of the samples' type */
-    const struct stats_moment_kernels *kernels_f8; /* of doubles */
+    const struct stats_moment_kernels *kernels; /* of the samples' type */
+    const struct stats_kernels *all_kernels;
     size_t window;
     uint64_t origin;              /* below STATS_TILE */
     uint64_t position;            /* samples taken in */

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #define PIECE 1024 /* samples of an old part that are summed up together */
 
@@ -31,8 +32,12 @@ bool moments_count_special(struct stats_moments *moments, const struct moments_i
     assert(count <= STATS_TILE);
     uint64_t begin = moments_begin(moments, input, from), bad_end = moments->bad_end;
     bool tracked = bad_end > begin;
-    moments->kernels->widen(moments_sample(moments, input, from), count, values);
-    for (size_t i = 0; i < count; i++) {
+    struct stats_sums sums = {.anchor = 0};
+    moments->kernels->sums(moments_sample(moments, input, from), count, &sums);
+    bool all_finite = isfinite(sums.sum);
+    if (!all_finite || tracked)
+        moments->kernels->widen(moments_sample(moments, input, from), count, values);
+    for (size_t i = 0; !all_finite && i < count; i++) {
         if (!isfinite(values[i]))
             moments->bad_end = from + i + 1;
     }
@@ -107,7 +112,7 @@ struct chunk_state moments_chunk(const struct stats_moments *moments, const void
         n = (double)kept;
         count = kept;
         samples = finite;
-        kernels = moments->kernels_f8;
+        kernels = &moments->all_kernels->f8;
         sums.anchor = moments->rule.sums ? 0 : finite[0];
         kernels->sums(samples, count, &sums);
     }
@@ -139,15 +144,11 @@ void moments_window_alone(struct stats_moments *moments, const struct moments_in
     *ret_var = state->count > ddof ? state->m2 / (state->count - ddof) : (double)NAN;
 }
 
-/* Sums about an anchor for each window of a tile. */
-struct window_sums {
-    double sum[STATS_TILE], squares[STATS_TILE];
-};
-
-/* ret[k]: of the samples from the begin of window k up to `top`. Windows begin in order. */
-static void old_sums(struct stats_moments *moments, const struct moments_input *input,
-                     const uint64_t *begins, size_t count, uint64_t top, double anchor,
-                     struct window_sums *ret)
+/* Adds to each window's sums those of the samples from its begin up to `top`. Windows begin in
+ * order. */
+static void add_old(const struct stats_moments *moments, const struct moments_input *input,
+                    const uint64_t *begins, size_t count, uint64_t top, double anchor,
+                    struct stats_window_sums *sums)
 {
     double sum[PIECE + 1], squares[PIECE + 1], base = 0, base_squares = 0;
     for (size_t k = count; k > 0;) {
@@ -155,8 +156,8 @@ static void old_sums(struct stats_moments *moments, const struct moments_input *
         moments->kernels->suffixes(moments_sample(moments, input, low), (size_t)(top - low), anchor,
                                    sum, squares);
         for (; k > 0 && begins[k - 1] >= low; k--) {
-            ret->sum[k - 1] = base + sum[begins[k - 1] - low];
-            ret->squares[k - 1] = base_squares + squares[begins[k - 1] - low];
+            sums->sum[k - 1] += base + sum[begins[k - 1] - low];
+            sums->squares[k - 1] += base_squares + squares[begins[k - 1] - low];
         }
         base += sum[0];
         base_squares += squares[0];
@@ -170,7 +171,7 @@ static void windows_with_middle(struct stats_moments *moments, const struct mome
                                 const struct chunk_state *middle, uint64_t top,
                                 const struct moments_results *ret)
 {
-    struct window_sums old;
+    struct stats_window_sums sums;
     double sum[STATS_TILE], squares[STATS_TILE];
     double anchor = middle->hi + middle->lo;
     double rho = (middle->hi - anchor) + middle->lo;
@@ -178,30 +179,67 @@ static void windows_with_middle(struct stats_moments *moments, const struct mome
         anchor = 0;
         rho = middle->lo / middle->count;
     }
-    double base = middle->count * rho, base_squares = middle->m2 + base * rho;
+    double base = moments->rule.sums ? middle->lo : middle->count * rho;
+    double base_squares = middle->m2 + base * rho;
     size_t skip = (size_t)(from - tile);
-    unsigned ddof = moments->rule.rules.ddof;
-    old_sums(moments, input, begins, count, top, anchor, &old);
     moments->kernels->prefixes(moments_sample(moments, input, tile), skip + count, anchor, sum,
                                squares);
     for (size_t k = 0; k < count; k++) {
-        double n = (double)(from + k + 1 - begins[k]);
-        if (ret->special != NULL)
-            n -= (double)(ret->special[k].missing + ret->special[k].plus_infinite +
-                          ret->special[k].minus_infinite);
-        double s = old.sum[k] + sum[skip + k] + base;
-        double q = old.squares[k] + squares[skip + k] + base_squares;
-        double offset = s / n;
-        double m2 = q - s * offset;
-        if (moments->rule.sums) {
-            ret->means[k] = s;
-            continue;
-        }
-        ret->means[k] = anchor + offset;
-        /* The sums overflow before the mean does. */
-        if (!isfinite(m2))
-            m2 = (double)INFINITY;
-        ret->vars[k] = n > ddof ? (m2 < 0 ? 0 : m2) / (n - ddof) : (double)NAN;
+        sums.count[k] = (double)(from + k + 1 - begins[k]);
+        sums.sum[k] = base + sum[skip + k];
+        sums.squares[k] = base_squares + squares[skip + k];
+    }
+    add_old(moments, input, begins, count, top, anchor, &sums);
+    if (moments->rule.sums) {
+        memcpy(ret->means, sums.sum, count * sizeof *sums.sum);
+        return;
+    }
+    for (size_t k = 0; ret->special != NULL && k < count; k++)
+        sums.count[k] -= (double)(ret->special[k].missing + ret->special[k].plus_infinite +
+                                  ret->special[k].minus_infinite);
+    moments->all_kernels->finish_windows(&sums, count, anchor, moments->rule.rules.ddof, ret->means,
+                                         ret->vars);
+}
+
+/* A short window is the difference of two sums from the beginning of its block. That is good as
+ * long as the block's squares are not much more than the window's own; else it is worked out alone.
+ */
+#define BLOCK_PART 16
+
+/* Short windows that hold finite samples only. */
+static void short_windows(struct stats_moments *moments, const struct moments_input *input,
+                          const uint64_t *begins, uint64_t from, size_t count, double *ret_means,
+                          double *ret_vars)
+{
+    double sum[PIECE + 1] = {0}, squares[PIECE + 1] = {0};
+    struct stats_window_sums sums;
+    uint64_t low = begins[0];
+    size_t samples = (size_t)(from + count - low);
+    struct stats_sums all = {
+        .anchor = sample_value(moments, moments_sample(moments, input, low + samples / 2))};
+    bool together = samples <= PIECE;
+    if (together) {
+        moments->kernels->sums(moments_sample(moments, input, low), samples, &all);
+        double offset = all.sum / (double)samples;
+        if (2 * offset * all.sum > all.squares)
+            all.anchor += offset;
+        moments->kernels->prefixes(moments_sample(moments, input, low), samples, all.anchor,
+                                   sum + 1, squares + 1);
+    }
+    for (size_t k = 0; together && k < count; k++) {
+        size_t begin = (size_t)(begins[k] - low), end = (size_t)(from + k + 1 - low);
+        sums.count[k] = (double)(end - begin);
+        sums.sum[k] = sum[end] - sum[begin];
+        sums.squares[k] = squares[end] - squares[begin];
+    }
+    if (together)
+        moments->all_kernels->finish_windows(&sums, count, all.anchor, moments->rule.rules.ddof,
+                                             ret_means, ret_vars);
+    for (size_t k = 0; k < count; k++) {
+        double own = together ? sums.squares[k] - sums.sum[k] * sums.sum[k] / sums.count[k] : -1;
+        if (!(own * BLOCK_PART >= squares[together ? samples : 0]))
+            moments_window_alone(moments, input, begins[k], from + k + 1, &ret_means[k],
+                                 &ret_vars[k]);
     }
 }
 
@@ -228,6 +266,17 @@ void moments_any_windows(struct stats_moments *moments, const struct moments_inp
     if (moments->tiles.queue.slots != NULL && top < tile)
         middle = chunk_queue_from(&moments->tiles.queue, chunk);
     bool apart = middle.count == 0;
+    for (size_t k = 0; apart && ret->special == NULL && !moments->rule.sums && k < count;) {
+        /* About as far as an anchor is good. */
+        size_t block = (size_t)(2 * (from + k + 1 - begins[k]));
+        block = block < 8 ? 8 : block;
+        block = block < count - k ? block : count - k;
+        short_windows(moments, input, begins + k, from + k, block, results.means + k,
+                      results.vars + k);
+        k += block;
+    }
+    if (apart && ret->special == NULL && !moments->rule.sums)
+        return;
     if (!apart)
         windows_with_middle(moments, input, begins, tile, from, count, &middle, top, &results);
     for (size_t k = 0; k < count; k++) {

@@ -75,9 +75,23 @@ struct stats_moment_kernels {
     size_t sample_bytes;
 };
 
+/* Sums of STATS_TILE windows about one anchor. */
+struct stats_window_sums {
+    double count[STATS_TILE], sum[STATS_TILE], squares[STATS_TILE];
+};
+
 struct stats_kernels {
     unsigned lanes; /* doubles in a vector */
     struct stats_moment_kernels f4, f8;
+
+    /* Means and variances of `count` windows of known sums. */
+    void (*finish_windows)(const struct stats_window_sums *sums, size_t count, double anchor,
+                           unsigned ddof, double *ret_means, double *ret_vars);
+
+    /* ret_begins[i]: the first place from `first` on whose time is not below cuts[i]; cuts and
+     * times grow, and no cut is above all times. Returns the last. */
+    size_t (*span_begins)(const int64_t *times, const int64_t *cuts, size_t count, size_t first,
+                          size_t *ret_begins);
 
     /* Of doubles; `sign` is 1 for minima, -1 for maxima. Without a number: infinity. The first is
      * of samples times sign. */

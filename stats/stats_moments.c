@@ -37,7 +37,7 @@ struct stats_moments *stats_moments_init(void *memory, const struct stats_moment
     *moments = (struct stats_moments){
         .rule = *rule,
         .kernels = rule->sample == STATS_F4 ? &kernels->f4 : &kernels->f8,
-        .kernels_f8 = &kernels->f8,
+        .all_kernels = kernels,
         .window = rule->window,
         .origin = has_chunks(rule) ? rule->window % STATS_TILE : 0,
         .tiles = {.window = rule->window,

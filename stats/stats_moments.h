@@ -8,7 +8,8 @@
  * stacks of chunk states (Tangwongsan, Hirzel, Schneider, "In-Order Sliding-Window Aggregation in
  * Worst-Case Constant Time"), whose means are unevaluated pairs hi + lo. Shorter windows are summed
  * by doubling about one anchor a block; a result that this may have cost digits is worked out again
- * by two passes.
+ * by two passes. So are windows of any length that are shorter than a chunk, but by differences of sums
+ * within a block that is hardly longer than they are, under the same condition.
  *
  * Errors, for finite samples below 2^500 in magnitude: variance 1e-13 relative; mean 1e-14 of the
  * root mean square; sum 1e-14 of the sum of magnitudes, and exact as long as all sums of samples
