@@ -46,6 +46,10 @@ soak:
 	cmake --build $(BUILD) -j $(JOBS)
 	tools/soak $(SOAK)
 
+# One harness: make soak-stats
+soak-%:
+	$(MAKE) --no-print-directory soak SOAK=$*
+
 asan tsan:
 	@tools/need test
 	cmake --preset $@ $(CMAKE_FLAGS)

@@ -1,15 +1,15 @@
 /* stats_moments.h - mean and variance, or the sum, of a window that moves along a stream of
  * floating point samples.
  *
- * Windows are of a fixed number of samples, or of any length (spans of time). Nothing is ever
- * subtracted that was added: a window of 80 samples or more is a suffix of the oldest 64-sample
+ * Windows are of a fixed number of samples, or of any length (spans of time). Nothing that
+ * was added is subtracted: a window of 80 samples or more is a suffix of the oldest 64-sample
  * tile, a middle of whole chunks, and a prefix of the newest tile, all about an anchor that is the
  * middle's mean and thus inside of every window of the tile. The middle is kept by a queue of two
  * stacks of chunk states (Tangwongsan, Hirzel, Schneider, "In-Order Sliding-Window Aggregation in
  * Worst-Case Constant Time"), whose means are unevaluated pairs hi + lo. Shorter windows are summed
- * by doubling about one anchor a block; a result that this may have cost digits is worked out again
- * by two passes. So are windows of any length that are shorter than a chunk, but by differences of sums
- * within a block that is hardly longer than they are, under the same condition.
+ * by doubling about one anchor a block; those of any length by the difference of two sums of a
+ * block hardly longer than they are. A result that this may have cost digits is seen by its squares
+ * and worked out again by two passes.
  *
  * Errors, for finite samples below 2^500 in magnitude: variance 1e-13 relative; mean 1e-14 of the
  * root mean square; sum 1e-14 of the sum of magnitudes, and exact as long as all sums of samples
