@@ -6,7 +6,7 @@ DESTDIR ?=
 STRICT  := -DINGEST_WERROR=$(if $(CI),ON,OFF)
 PREFIX  ?= /usr
 
-.PHONY: help build demo test check soak asan tsan fuzz bench test-systemd install clean
+.PHONY: help build demo test check soak asan tsan fuzz bench bench-query test-systemd install clean
 
 help:
 	@echo "make build    optimised programs, into build/"
@@ -19,6 +19,7 @@ help:
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make bench    the tables of docs/benchmarks.md"
 	@echo "make test-systemd  the installed service under a real systemd, in a container (as root)"
+	@echo "make bench-query   the rolling kernels against bottleneck, pandas and NumPy (Debian's python3-bottleneck, python3-pandas)"
 	@echo "make install  PREFIX=/usr DESTDIR= (GNU layout)"
 	@echo "make clean    removes build/"
 
@@ -71,6 +72,12 @@ bench:
 
 test-systemd:
 	@tools/test-systemd
+
+# The rolling kernels against bottleneck, pandas and NumPy; BENCH_FLAGS=--accuracy for docs/accuracy.md.
+bench-query:
+	cmake --preset bench $(STRICT) $(CMAKE_FLAGS)
+	cmake --build $(BUILD) -j $(JOBS) --target bench_stats
+	bench/query $(BENCH_FLAGS)
 
 install: build
 	cmake -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(BUILD) >/dev/null

@@ -9,8 +9,9 @@ static inline int64_t stats_key(union stats_value value, enum stats_kind kind)
 {
     if (kind == STATS_UNSIGNED)
         return (int64_t)(value.natural ^ UINT64_C(1) << 63);
-    if (kind == STATS_REAL && value.integer < 0)
-        return value.integer ^ INT64_MAX;
+    /* The sign of a sample is anybody's guess, so it is no branch. */
+    if (kind == STATS_REAL)
+        return value.integer ^ (int64_t)((uint64_t)(value.integer >> 63) >> 1);
     return value.integer;
 }
 
@@ -19,8 +20,8 @@ static inline union stats_value stats_key_value(int64_t key, enum stats_kind kin
     union stats_value value = {.integer = key};
     if (kind == STATS_UNSIGNED)
         value.natural ^= UINT64_C(1) << 63;
-    else if (kind == STATS_REAL && key < 0)
-        value.integer ^= INT64_MAX;
+    else if (kind == STATS_REAL)
+        value.integer ^= (int64_t)((uint64_t)(key >> 63) >> 1);
     return value;
 }
 

@@ -60,8 +60,9 @@ void stats_moments_clear(struct stats_moments *moments);
  * i, are in its window: from 1 to one more than before; NULL with a fixed window.
  *
  * ret_means[i] and ret_vars[i] (NULL with `sums`) are written for every sample, with a fixed window
- * for those where it is full. ret_special (may be NULL) likewise, but only when the result is true:
- * when it is false, all samples of these windows are finite. */
+ * for those where it is full. Of a fixed window pieces are fastest that end a multiple of 64
+ * samples behind the first full window. ret_special (may be NULL) likewise, but only when the
+ * result is true: when it is false, all samples of these windows are finite. */
 bool stats_moments_slide(struct stats_moments *moments, const void *samples, const size_t *lengths,
                          size_t count, double *ret_means, double *ret_vars,
                          struct stats_special *ret_special);
