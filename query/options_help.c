@@ -18,7 +18,8 @@ static void program_help(FILE *file)
     }
     fputs("\nS is the name of a series or a glob: * and ? stay within a segment, ** crosses.\n"
           "Options stand on either side of the command; `" PROGRAM " COMMAND --help` lists its.\n"
-          "Exit: 0; 1 failed while working; 64 usage, 65 damaged files, 66 no such series.\n",
+          "Exit: 0; 1 failed while working; 64 usage, 65 damaged files, 66 no such series,\n"
+          "      73 no place for a backup, 75 recovery is due.\n",
           file);
 }
 
@@ -29,9 +30,9 @@ void options_help(FILE *file, enum query_command command)
         return;
     }
     const struct command_rule *rule = &command_rules[command];
-    fprintf(file, "Usage: " PROGRAM " %s %s [OPTION...]\n\nPrints %s.\n%s%s\nOptions:\n",
-            rule->name, rule->arguments, rule->summary, rule->help[0] != '\0' ? "\n" : "",
-            rule->help);
+    fprintf(file, "Usage: " PROGRAM " %s %s [OPTION...]\n\n%s %s.\n%s%s\nOptions:\n", rule->name,
+            rule->arguments, command == COMMAND_BACKUP ? "Makes" : "Prints", rule->summary,
+            rule->help[0] != '\0' ? "\n" : "", rule->help);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option_rule *option = &option_rules[i];
         if ((option->commands & 1U << command) == 0)

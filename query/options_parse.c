@@ -175,6 +175,8 @@ static int check_names(const struct query_options *options, enum query_command c
     const char *name = command_rules[command].name;
     if (command_rules[command].arguments[0] == 'S' && options->names_count == 0)
         return query_error(EX_USAGE, "%s needs the name of a series or a glob", name);
+    if (command == COMMAND_BACKUP && options->names_count != 1)
+        return query_error(EX_USAGE, "backup needs one folder that is empty or does not exist");
     if (command == COMMAND_STATUS && options->has_max_age && options->names_count == 0)
         return query_error(EX_USAGE, "--max-age needs a name or a glob: --max-age 5m 'plant/**'");
     if (command == COMMAND_STATUS && options->has_max_age && options->gateways)

@@ -49,7 +49,7 @@ const struct option_rule option_rules[OPTION_COUNT] = {
                        "table (default), csv, json or npy"},
     [OPTION_TIME] = {"time", "iso|ns", TABULAR, 0,
                      "times as UTC text (default) or nanoseconds (json: default)"},
-    [OPTION_OUTPUT] = {"output", "FILE", ALL, 'o',
+    [OPTION_OUTPUT] = {"output", "FILE", ALL & ~BIT(COMMAND_BACKUP), 'o',
                        "write there; the file appears when it is complete"},
     [OPTION_TIMES] = {"times", "FILE.npy", WINDOWED | BIT(COMMAND_DUMP), 0,
                       "with --format npy: the rows' times as int64 nanoseconds"},
@@ -112,4 +112,11 @@ const struct command_rule command_rules[COMMAND_COUNT] = {
          "that nothing was written to for longer than D. csv, json: name, value; the names of the\n"
          "counters are those of status.npy.\n",
          command_status, TEXT_FORMATS},
+    [COMMAND_BACKUP] =
+        {"backup", "DIR", "a copy of the store that starts cleanly",
+         "Copies the store into folder DIR, which must be empty or not exist, while the daemon\n"
+         "writes, without asking it. Damaged series are named and left out. Exit 0: all of it is\n"
+         "copied and synced; 1: not all, and a message says what; 73: DIR cannot be used; 75:\n"
+         "recovery of the store is due.\n",
+         command_backup, 0},
 };

@@ -14,7 +14,7 @@
 #define PROGRAM "ingest-query"
 
 /* Exit codes: 0, EX_USAGE 64, EX_DATAERR 65 (damaged files), EX_NOINPUT 66 (no such series or
- * store), EX_TEMPFAIL 75 (recovery is due), and: */
+ * store), EX_CANTCREAT 73 (no place for a backup), EX_TEMPFAIL 75 (recovery is due), and: */
 #define QUERY_FAILED 1 /* a failure while working; for status: not healthy; for verify: damage */
 
 enum query_format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_NPY };
@@ -81,6 +81,7 @@ int command_plot(const struct query_options *options);
 int command_verify(const struct query_options *options);
 int command_status(const struct query_options *options);
 int command_status_gateways(const struct query_options *options);
+int command_backup(const struct query_options *options);
 
 /* "ingest-query: ", the message and a line feed on stderr; a running progress meter is ended first.
  * Returns `code`, so that `return query_error(EX_USAGE, ...)` reads well. */

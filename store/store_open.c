@@ -7,35 +7,12 @@
 #include "series_name.h"
 #include "sigbus.h"
 #include "state_file.h"
+#include "store_lock.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* ---- the lock ---- */
-
-static int take_lock(struct store *store, const char *path, struct error_text *error)
-{
-    char text[32];
-    store->lock_fd = fs_open_or_create_at(store->folder_fd, STORE_LOCK_FILE);
-    int result = store->lock_fd < 0 ? store->lock_fd : fs_lock_try(store->lock_fd);
-    if (result == -EWOULDBLOCK) {
-        if (fs_read_text_at(store->folder_fd, STORE_LOCK_FILE, text, sizeof text) < 0)
-            text[0] = '\0';
-        text[strcspn(text, "\n")] = '\0';
-        return error_set(error, result, "%s is in use by process %s", path,
-                         text[0] != '\0' ? text : "(unknown)");
-    }
-    if (result == 0) {
-        int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-        result = fs_write_at(store->lock_fd, text, (size_t)length, 0);
-    }
-    if (result < 0)
-        return error_set_errno(error, result, "cannot lock %s/%s", path, STORE_LOCK_FILE);
-    return 0;
-}
 
 /* ---- the folder ---- */
 
@@ -566,7 +543,7 @@ int store_open(const char *path, const struct store_limits *limits, struct store
     }
     result = open_folder(store, path, error);
     if (result == 0)
-        result = take_lock(store, path, error);
+        result = store_lock_take(store->folder_fd, path, &store->lock_fd, error);
     if (result == 0)
         result = open_series_folder(store, path, error);
     if (result == 0)

@@ -9,3 +9,4 @@ ingest_test(test_store_flush SOURCES test_store_flush.c LIBS ingest_store Thread
 ingest_test(test_store_recovery SOURCES test_store_recovery.c LIBS ingest_store)
 ingest_test(test_store_admin SOURCES test_store_admin.c LIBS ingest_store)
 ingest_test(test_store_many SOURCES test_store_many.c LIBS ingest_store)
+ingest_test(test_backup SOURCES test_backup.c LIBS ingest_store TIMEOUT 300)
