@@ -14,9 +14,11 @@ struct resampling {
     struct output *output;
     struct bucket bucket;
     size_t elements;
-    uint64_t count;             /* rows in the bucket now */
-    struct stats_state *states; /* one an element */
-    union stats_value *values;  /* elements x chunk rows */
+    uint64_t count;                    /* rows in the bucket now */
+    struct stats_state *states;        /* one an element */
+    union stats_value *values;         /* elements x chunk rows */
+    struct stats_held_signal *signals; /* for --weight time; else NULL */
+    double *column;                    /* one chunk's rows of it */
     /* For quantiles: the bucket's samples, one list an element, and what selects among them. */
     struct stats_select *select;
     size_t quantiles_count;
@@ -87,18 +89,44 @@ static void find_quantiles(struct resampling *resampling)
     }
 }
 
+/* Values hold on over the ends of buckets. */
+static void hold_until(struct resampling *resampling, int64_t time_ns)
+{
+    for (size_t e = 0; resampling->signals != NULL && e < resampling->elements; e++)
+        stats_held_until(&resampling->signals[e], time_ns);
+}
+
+static void hold_rows(struct resampling *resampling, const struct rows_chunk *chunk, size_t from,
+                      size_t end)
+{
+    for (size_t e = 0; resampling->signals != NULL && e < resampling->elements; e++) {
+        series_rows_column_f8(resampling->rows, chunk, e, resampling->column);
+        for (size_t i = from; i < end; i++)
+            stats_held_next(&resampling->signals[e], resampling->column[i], chunk->times_ns[i]);
+    }
+}
+
 static void end_bucket(struct resampling *resampling)
 {
     if (resampling->count > 0) {
         row_time_cell(resampling->columns)->time_ns = resampling->bucket.start_ns;
         find_quantiles(resampling);
         statistics_fill(resampling->options, resampling->columns, resampling->rows,
-                        resampling->states, resampling->quantiles);
+                        resampling->states, resampling->quantiles, resampling->signals);
         output_row(resampling->output, resampling->columns->cells);
     }
     for (size_t e = 0; e < resampling->elements; e++)
         stats_state_clear(&resampling->states[e], series_rows_kind(resampling->rows));
     resampling->count = 0;
+}
+
+/* What the new bucket holds at its start is the last value before it. */
+static void begin_to_hold(struct resampling *resampling)
+{
+    for (size_t e = 0; resampling->signals != NULL && e < resampling->elements; e++) {
+        resampling->signals[e].held = (struct stats_held){0};
+        resampling->signals[e].time_ns = resampling->bucket.start_ns;
+    }
 }
 
 /* The first row from `from` on that is not before time_ns. */
@@ -122,13 +150,16 @@ static int add_chunk(struct resampling *resampling, const struct rows_chunk *chu
     for (size_t i = 0; i < chunk->count;) {
         int64_t time_ns = chunk->times_ns[i];
         if (resampling->count == 0 || time_ns >= resampling->bucket.end_ns) {
+            hold_until(resampling, resampling->bucket.end_ns);
             end_bucket(resampling);
             bucket_find(&resampling->bucket, time_ns);
+            begin_to_hold(resampling);
         }
         size_t end = find_end(chunk, i + 1, resampling->bucket.end_ns);
         for (size_t e = 0; e < resampling->elements; e++)
             stats_state_add(&resampling->states[e], resampling->values + e * chunk->count + i,
                             end - i);
+        hold_rows(resampling, chunk, i, end);
         if (keep(resampling, chunk, i, end - i) != 0)
             return QUERY_FAILED;
         resampling->count += end - i;
@@ -152,7 +183,15 @@ static int write_resampled(const struct query_options *options, struct series_ro
     size_t room = 0;
     int more = 0, code = 0;
     resampling.states = calloc(resampling.elements, sizeof *resampling.states);
-    code = resampling.states == NULL ? out_of_memory() : make_quantiles(&resampling);
+    if (options->weight_time) {
+        resampling.signals = calloc(resampling.elements, sizeof *resampling.signals);
+        resampling.column = calloc(SERIES_ROWS_CHUNK_MAX, sizeof *resampling.column);
+    }
+    if (resampling.states == NULL ||
+        (options->weight_time && (resampling.signals == NULL || resampling.column == NULL)))
+        code = out_of_memory();
+    else
+        code = make_quantiles(&resampling);
     while (code == 0 && !output_failed(output) && (more = series_rows_next(rows, &chunk)) > 0) {
         if (chunk.count > room) {
             union stats_value *values =
@@ -176,6 +215,8 @@ static int write_resampled(const struct query_options *options, struct series_ro
     free(resampling.kept);
     free(resampling.quantiles);
     free(resampling.select);
+    free(resampling.signals);
+    free(resampling.column);
     free(resampling.states);
     free(resampling.values);
     return code;

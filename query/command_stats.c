@@ -12,7 +12,8 @@
 struct summary {
     struct stats_state *states;
     struct stats_select **selects;
-    double *quantiles; /* elements x quantiles */
+    struct stats_held_signal *signals; /* for --weight time; else NULL */
+    double *quantiles;                 /* elements x quantiles */
     size_t quantiles_count;
     union stats_value *column;
     uint64_t count;
@@ -31,8 +32,10 @@ static int summary_make(const struct query_options *options, const struct series
     summary->column = calloc(SERIES_ROWS_CHUNK_MAX, sizeof *summary->column);
     summary->quantiles = calloc(elements * quantiles + 1, sizeof *summary->quantiles);
     summary->selects = calloc(elements, sizeof *summary->selects);
+    if (options->weight_time)
+        summary->signals = calloc(elements, sizeof *summary->signals);
     if (summary->states == NULL || summary->column == NULL || summary->quantiles == NULL ||
-        summary->selects == NULL)
+        summary->selects == NULL || (options->weight_time && summary->signals == NULL))
         return query_error(QUERY_FAILED, "out of memory");
     for (size_t e = 0; quantiles > 0 && e < elements; e++) {
         void *memory = malloc(stats_select_bytes(quantiles));
@@ -50,9 +53,19 @@ static void summary_free(const struct series_rows *rows, struct summary *summary
     for (size_t e = 0; summary->selects != NULL && e < series_rows_elements(rows); e++)
         free(summary->selects[e]);
     free(summary->selects);
+    free(summary->signals);
     free(summary->states);
     free(summary->quantiles);
     free(summary->column);
+}
+
+/* What an element held between the rows of a chunk, for --weight time. */
+static void hold(struct series_rows *rows, const struct rows_chunk *chunk, size_t element,
+                 struct stats_held_signal *signal, double *column)
+{
+    series_rows_column_f8(rows, chunk, element, column);
+    for (size_t i = 0; i < chunk->count; i++)
+        stats_held_next(signal, column[i], chunk->times_ns[i]);
 }
 
 /* One pass over all rows. The states are made by the first. */
@@ -72,6 +85,8 @@ static int read_rows(struct series_rows *rows, bool with_states, struct summary 
                 stats_state_add(&summary->states[e], summary->column, chunk.count);
             if (summary->selects[e] != NULL)
                 stats_select_add(summary->selects[e], summary->column, chunk.count);
+            if (with_states && summary->signals != NULL)
+                hold(rows, &chunk, e, &summary->signals[e], &summary->column->real);
         }
         progress_update(series_rows_done(rows));
     }
@@ -84,6 +99,8 @@ static void begin_anew(const struct series_rows *rows, struct summary *summary)
         stats_state_clear(&summary->states[e], series_rows_kind(rows));
         if (summary->selects[e] != NULL)
             stats_select_clear(summary->selects[e]);
+        if (summary->signals != NULL)
+            summary->signals[e] = (struct stats_held_signal){0};
     }
 }
 
@@ -149,7 +166,7 @@ static int stats_of_series(const struct query_options *options, struct columns *
         for (size_t i = 0; i < columns->count; i++)
             columns->cells[i] = (struct cell){.kind = CELL_NONE};
         columns->cells[0] = (struct cell){.kind = CELL_TEXT, .text = name};
-        statistics_fill(options, columns, rows, summary.states, summary.quantiles);
+        statistics_fill(options, columns, rows, summary.states, summary.quantiles, summary.signals);
         columns->cells[columns->count - 2] =
             (struct cell){.kind = CELL_TIME, .time_ns = summary.first_ns};
         columns->cells[columns->count - 1] =

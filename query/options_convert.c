@@ -127,6 +127,16 @@ static int convert_rules(const char *const values[OPTION_COUNT], struct query_op
             return wrong(OPTION_NAN, nan, "skip or propagate");
         options->rules.propagate_nan = nan[0] == 'p';
     }
+    if (values[OPTION_WEIGHT] != NULL) {
+        if (strcmp(values[OPTION_WEIGHT], "time") != 0)
+            return wrong(OPTION_WEIGHT, values[OPTION_WEIGHT], "time");
+        if (count != NULL)
+            return conflict(OPTION_WEIGHT, OPTION_MIN_COUNT);
+        if (options->rules.ddof != 0)
+            return query_error(EX_USAGE, "--weight time and --ddof 1 cannot be given together: a "
+                                         "time has no number");
+        options->weight_time = true;
+    }
     if (count != NULL && !units_parse_u64(count, UINT64_MAX, &options->rules.min_count))
         return wrong(OPTION_MIN_COUNT, count, "a number of samples");
     return 0;
@@ -201,8 +211,8 @@ static int convert_own(enum query_command command, const char *const values[OPTI
     }
     if (command == COMMAND_PLOT && values[OPTION_ROLLING] == NULL) {
         static const enum option_id windowed[] = {OPTION_STAT, OPTION_DDOF, OPTION_NAN,
-                                                  OPTION_MIN_COUNT};
-        for (size_t i = 0; i < 4; i++) {
+                                                  OPTION_MIN_COUNT, OPTION_WEIGHT};
+        for (size_t i = 0; i < 5; i++) {
             if (values[windowed[i]] != NULL)
                 return query_error(EX_USAGE, "plot takes --%s only with --rolling",
                                    option_rules[windowed[i]].name);

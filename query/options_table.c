@@ -25,6 +25,8 @@ const struct option_rule option_rules[OPTION_COUNT] = {
                     "NaN is a missing value (default), or spoils what it is part of"},
     [OPTION_MIN_COUNT] = {"min-count", "N", STATISTICAL, 0,
                           "nothing is told of fewer samples that are not missing (default 0)"},
+    [OPTION_WEIGHT] = {"weight", "time", STATISTICAL, 0,
+                       "mean, var, std, rms: a value counts for the time until the next one"},
     [OPTION_ELEMENT] = {"element", "LIST", ROWS | BIT(COMMAND_PLOT), 0,
                         "of samples with a shape: these elements, flat, C order (0,2)"},
     [OPTION_EVERY] = {"every", "D", BIT(COMMAND_RESAMPLE), 0, "length of a bucket: 1m, 1d"},

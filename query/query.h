@@ -51,6 +51,7 @@ struct query_options {
         *statistics; /* in the order asked; the command's default when none were */
     size_t statistics_count;
     struct stats_rules rules;
+    bool weight_time;   /* mean, var, std and rms by the time that values were held */
     uint64_t *elements; /* --element, flat indices in C order, as asked; none = all */
     size_t elements_count;
     enum query_format format;

@@ -28,7 +28,7 @@ static double judged(const struct query_options *options, const struct stats_sta
 
 void statistics_fill(const struct query_options *options, const struct columns *columns,
                      const struct series_rows *rows, const struct stats_state *states,
-                     const double *quantiles)
+                     const double *quantiles, const struct stats_held_signal *signals)
 {
     size_t quantiles_count = statistics_quantiles(options, NULL);
     for (size_t e = 0; e < series_rows_elements(rows); e++) {
@@ -39,6 +39,8 @@ void statistics_fill(const struct query_options *options, const struct columns *
             cell->kind = CELL_F8;
             if (name == STATS_QUANTILE)
                 cell->real = judged(options, &states[e], *quantile++);
+            else if (options->weight_time && stats_held_tells(name))
+                cell->real = stats_held_get(&signals[e].held, name, &options->rules);
             else if (stats_state_get_integer(&states[e], name, &options->rules, &cell->integer))
                 cell->kind = CELL_INTEGER;
             else

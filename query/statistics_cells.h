@@ -3,13 +3,15 @@
 #define INGEST_STATISTICS_CELLS_H
 
 #include "columns.h"
+#include "stats_held.h"
 #include "stats_state.h"
 
 /* Fills the cells of all asked statistics of one series from the states of its selected elements.
- * quantiles[element * q + i]: the i-th of its statistics_quantiles() quantiles. */
+ * quantiles[element * q + i]: the i-th of its statistics_quantiles() quantiles. `signals`: what the
+ * elements held, for --weight time. */
 void statistics_fill(const struct query_options *options, const struct columns *columns,
                      const struct series_rows *rows, const struct stats_state *states,
-                     const double *quantiles);
+                     const double *quantiles, const struct stats_held_signal *signals);
 
 /* How many of the asked statistics are quantiles; ret_fractions (may be NULL, else room for
  * STATISTICS_MAX) gets which. */

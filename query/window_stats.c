@@ -1,5 +1,6 @@
 #include "window_stats.h"
 
+#include "stats_held.h"
 #include "stats_rolling.h"
 #include "stats_spans.h"
 
@@ -14,8 +15,10 @@ struct window_stats {
     enum stats_kind kind;
     size_t elements;
     size_t columns;
-    size_t capacity;           /* rows that the windows below have room for */
-    void **windows;            /* one struct stats_rolling an element, in memory of its own */
+    size_t capacity;                 /* rows that the windows below have room for */
+    void **windows;                  /* one struct stats_rolling an element, in memory of its own */
+    struct stats_held_window **held; /* for --weight time, one an element; else NULL */
+    double *held_column;
     struct stats_spans *spans; /* for windows of time */
     size_t spans_room;         /* rows that a window of it may have before a chunk comes */
     uint64_t filled;           /* rows since the windows were last empty */
@@ -40,6 +43,21 @@ static int out_of_memory(struct window_stats *windows)
     return -1;
 }
 
+/* A window of time holds a part of the value before its rows, too. */
+static int make_held_room(struct window_stats *windows, size_t element, size_t rows)
+{
+    size_t bytes = rows < SIZE_MAX ? stats_held_bytes(rows + 1) : 0;
+    void *memory = bytes > 0 ? malloc(bytes) : NULL;
+    if (memory == NULL)
+        return out_of_memory(windows);
+    struct stats_held_window *held = stats_held_init(memory, rows + 1);
+    if (windows->held[element] != NULL)
+        stats_held_transfer(held, windows->held[element]);
+    free(windows->held[element]);
+    windows->held[element] = held;
+    return 0;
+}
+
 /* Makes room for windows of `rows` rows; what is in them stays. */
 static int make_room(struct window_stats *windows, size_t rows)
 {
@@ -62,6 +80,8 @@ static int make_room(struct window_stats *windows, size_t rows)
             stats_rolling_transfer(rolling, windows->windows[e]);
         free(windows->windows[e]);
         windows->windows[e] = rolling;
+        if (windows->held != NULL && make_held_room(windows, e, rows) < 0)
+            return -1;
     }
     windows->capacity = rows;
     return 0;
@@ -123,8 +143,11 @@ static void begin_anew(struct window_stats *windows)
     windows->filled = 0;
     if (windows->spans != NULL)
         stats_spans_clear(windows->spans);
-    for (size_t e = 0; e < windows->elements; e++)
+    for (size_t e = 0; e < windows->elements; e++) {
         stats_rolling_clear(windows->windows[e]);
+        if (windows->held != NULL)
+            stats_held_clear(windows->held[e]);
+    }
 }
 
 /* Room for the rows of a chunk. */
@@ -168,6 +191,37 @@ static void spread(struct window_stats *windows, size_t element, size_t count)
     }
 }
 
+/* From when on the window that ends with row i, which is not taken in yet, looks at what was held.
+ */
+static int64_t cut_ns(const struct window_stats *windows, const struct stats_held_window *held,
+                      const struct rows_chunk *chunk, size_t i)
+{
+    int64_t span_ns = windows->options->window.span_ns, cut;
+    if (span_ns > 0)
+        return __builtin_sub_overflow(chunk->times_ns[i], span_ns, &cut) ? INT64_MIN : cut;
+    size_t length = windows->lengths[i];
+    return length > 1 ? stats_held_time_ns(held, length - 2) : chunk->times_ns[i];
+}
+
+/* Replaces the results that time has a part in. */
+static void slide_held(struct window_stats *windows, const struct rows_chunk *chunk, size_t element)
+{
+    const struct query_options *options = windows->options;
+    struct stats_held_window *window = windows->held[element];
+    series_rows_column_f8(windows->rows, chunk, element, windows->held_column);
+    for (size_t i = 0; i < chunk->count; i++) {
+        struct stats_held held;
+        stats_held_slide(window, windows->held_column[i], chunk->times_ns[i],
+                         cut_ns(windows, window, chunk, i), &held);
+        for (size_t k = 0; k < options->statistics_count; k++) {
+            enum stats_name name = options->statistics[k].name;
+            if (stats_held_tells(name))
+                windows->results[k * chunk->count + i] =
+                    stats_held_get(&held, name, &options->rules);
+        }
+    }
+}
+
 static size_t slide_chunk(struct window_stats *windows, const struct rows_chunk *chunk)
 {
     size_t out = 0;
@@ -176,6 +230,8 @@ static size_t slide_chunk(struct window_stats *windows, const struct rows_chunk 
         stats_rolling_slide(windows->windows[e], windows->column,
                             windows->options->window.span_ns > 0 ? windows->lengths : NULL,
                             chunk->count, chunk->count, windows->results, windows->integers);
+        if (windows->held != NULL)
+            slide_held(windows, chunk, e);
         spread(windows, e, chunk->count);
     }
     for (size_t i = 0; i < chunk->count; i++) {
@@ -202,7 +258,12 @@ int window_stats_open(const struct query_options *options, struct series_rows *r
     /* A window longer than the range never fills. */
     if (room > range)
         room = range > 0 ? range : 1;
-    if (windows->windows == NULL)
+    if (options->weight_time) {
+        windows->held = calloc(windows->elements, sizeof *windows->held);
+        windows->held_column = calloc(SERIES_ROWS_CHUNK_MAX, sizeof *windows->held_column);
+    }
+    if (windows->windows == NULL ||
+        (options->weight_time && (windows->held == NULL || windows->held_column == NULL)))
         (void)out_of_memory(windows);
     else
         (void)make_room(windows, (size_t)room);
@@ -221,6 +282,10 @@ void window_stats_close(struct window_stats *windows)
         return;
     for (size_t e = 0; windows->windows != NULL && e < windows->elements; e++)
         free(windows->windows[e]);
+    for (size_t e = 0; windows->held != NULL && e < windows->elements; e++)
+        free(windows->held[e]);
+    free(windows->held);
+    free(windows->held_column);
     free(windows->windows);
     free(windows->spans);
     free(windows->column);

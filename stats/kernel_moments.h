@@ -45,14 +45,8 @@ ALWAYS_INLINE void TYPED(load_columns)(const SAMPLE *samples, size_t row, vec re
     transpose(ret_columns);
 }
 
-ALWAYS_INLINE void TYPED(store_tile)(const vec rows[TILE_ROWS], bool in_order, double *ret)
+ALWAYS_INLINE void TYPED(store_tile)(const vec rows[TILE_ROWS], double *ret)
 {
-    if (!in_order) {
-        UNROLL
-        for (size_t row = 0; row < TILE_ROWS; row++)
-            store_f8(ret + row * LANES, rows[row]);
-        return;
-    }
     UNROLL
     for (size_t row = 0; row < TILE_ROWS; row += LANES) {
         vec columns[LANES];
@@ -70,8 +64,7 @@ ALWAYS_INLINE void TYPED(store_tile)(const vec rows[TILE_ROWS], bool in_order, d
  * whose sums are given, and new[0 ... i]. Returns the sums of the new samples. */
 ALWAYS_INLINE struct stats_sums TYPED(tile)(const SAMPLE *old, const SAMPLE *new,
                                             struct stats_sums middle, double per_mean,
-                                            double per_var, bool in_order, double *ret_means,
-                                            double *ret_vars)
+                                            double per_var, double *ret_means, double *ret_vars)
 {
     vec anchor = splat(middle.anchor), zero = {0};
     vec sum_of[TILE_ROWS], squares_of[TILE_ROWS], columns[LANES];
@@ -119,8 +112,8 @@ ALWAYS_INLINE struct stats_sums TYPED(tile)(const SAMPLE *old, const SAMPLE *new
         squares_of[row] = not_negative((squares_of[row] + base_squares - s * offset) * to_var);
         sum_of[row] = anchor + offset;
     }
-    TYPED(store_tile)(sum_of, in_order, ret_means);
-    TYPED(store_tile)(squares_of, in_order, ret_vars);
+    TYPED(store_tile)(sum_of, ret_means);
+    TYPED(store_tile)(squares_of, ret_vars);
     return (struct stats_sums){middle.anchor, sum[LANES - 1], squares[LANES - 1]};
 }
 
@@ -178,7 +171,7 @@ ALWAYS_INLINE struct chunk_state TYPED(chunk_of)(const struct stats_tiles *state
     return (struct chunk_state){STATS_TILE, sums.anchor, lo, m2 < 0 ? 0 : m2};
 }
 
-static size_t TYPED(tiles)(struct stats_tiles *kept, const void *from, size_t tiles, bool in_order,
+static size_t TYPED(tiles)(struct stats_tiles *kept, const void *from, size_t tiles,
                            double *ret_means, double *ret_vars)
 {
     struct stats_tiles state = *kept;
@@ -190,8 +183,8 @@ static size_t TYPED(tiles)(struct stats_tiles *kept, const void *from, size_t ti
     for (; done < tiles; done++) {
         struct stats_sums middle = TYPED(middle)(&state, old + STATS_TILE);
         double *vars = ret_vars != NULL ? ret_vars + done * STATS_TILE : unused;
-        struct stats_sums sums = TYPED(tile)(old, new, middle, per_mean, per_var, in_order,
-                                             ret_means + done * STATS_TILE, vars);
+        struct stats_sums sums =
+            TYPED(tile)(old, new, middle, per_mean, per_var, ret_means + done * STATS_TILE, vars);
         double all = sums.squares + middle.squares;
         if (__builtin_expect(!(all - all == 0), 0))
             break;

@@ -44,11 +44,10 @@ struct stats_moment_kernels {
     void (*sums)(const void *samples, size_t count, struct stats_sums *sums);
 
     /* Mean and variance (or sums) of full windows that hold finite samples only, `tiles` times
-     * STATS_TILE of them; the first ends with samples[0]. Not `in_order`: the results of a tile are
-     * a permutation, which saves time. Returns how many tiles were done: less when one is not
-     * finite. */
-    size_t (*tiles)(struct stats_tiles *state, const void *samples, size_t tiles, bool in_order,
-                    double *ret_means, double *ret_vars);
+     * STATS_TILE of them; the first ends with samples[0]. Returns how many tiles were done: less
+     * when one is not finite. */
+    size_t (*tiles)(struct stats_tiles *state, const void *samples, size_t tiles, double *ret_means,
+                    double *ret_vars);
 
     /* Mean and variance of `count` windows samples[i] ... samples[i + length - 1]; `length` is at
      * most STATS_SHORT_WINDOW_MAX, count + length - 1 at most STATS_SHORT_SAMPLES_MAX. `finite`:

@@ -117,7 +117,7 @@ static void slide_full(struct stats_moments *moments, const struct moments_input
     if (moments->position == tile && moments->bad_end <= tile + 1 - moments->window && whole > 0) {
         moments->tiles.chunk = first_chunk(moments, tile);
         done = moments->kernels->tiles(&moments->tiles, moments_sample(moments, input, tile), whole,
-                                       true, output->means, output->vars);
+                                       output->means, output->vars);
         advance(output, done * STATS_TILE, NULL);
     }
     if (done == 0)

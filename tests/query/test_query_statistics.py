@@ -187,6 +187,54 @@ class Statistics(QueryTest):
         rows = self.json("rolling", "all/i8", "--window", "40ms", "--element", 0, "--stat", "max,count", "--min-count", 8)
         self.assertTrue(all((row["max[0]"] is None) == (row["count[0]"] < 8) for row in rows))
 
+    def held(self, column, times, low, high):
+        """Mean, variance, std and rms of a signal that holds its values, from time `low` to `high`."""
+        begin = max(np.searchsorted(times, low, "right") - 1, 0)
+        edges = np.append(np.clip(times[begin:], low, high), high)
+        weights = np.diff(edges).astype(float)
+        x = column[begin:].astype(np.longdouble)
+        weights = np.where(np.isnan(x), 0, weights)
+        x = np.where(weights > 0, x, 0)
+        if weights.sum() == 0:
+            return [np.nan] * 4
+        base = x[weights > 0][0]
+        offset = (weights * (x - base)).sum() / weights.sum()
+        var = (weights * (x - base - offset) ** 2).sum() / weights.sum()
+        mean = base + offset
+        return [mean, var, var ** 0.5, (mean * mean + var) ** 0.5]
+
+    def check_held(self, got, want, what):
+        want = np.array(want, dtype=float)
+        self.assertEqual(got.shape, want.shape, what)
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(want), what)
+        scale = np.stack([want[:, 3], want[:, 1], want[:, 2], want[:, 3]], 1)
+        self.assertTrue((np.abs(got - want) <= 1e-13 * scale)[~np.isnan(want)].all(), what)
+
+    def test_weight_of_time(self):
+        options = ("--weight", "time", "--stat", "mean,var,std,rms")
+        for name, rows in (("all/f8", 3000), ("all/i4", 3000), ("all/u1", 1000), ("holes", 450)):
+            column = self.values[name].reshape(3000, -1)[:rows, 0]
+            times = self.times[name][:rows]
+            chosen = options + ("--first", rows) + (("--element", 0) if self.values[name].ndim > 1 else ())
+            got = np.load(io.BytesIO(self.query("stats", name, *chosen, "--format", "npy")))
+            self.check_held(got, [self.held(column, times, times[0], times[-1])], name)
+            for window in (1, 2, 100):
+                got, _ = self.npy("rolling", name, "--window", window, *chosen)
+                ends = range(window - 1, rows)
+                self.check_held(got, [self.held(column[: i + 1], times[: i + 1], times[i + 1 - window], times[i])
+                                      for i in ends], (name, window))
+            for text, span in (("3ms", 3 * 10**6), ("77ms", 77 * 10**6)):
+                got, got_times = self.npy("rolling", name, "--window", text, *chosen)
+                ends = np.searchsorted(times, got_times)
+                self.check_held(got, [self.held(column[: i + 1], times[: i + 1], times[i] - span, times[i]) for i in ends],
+                                (name, text))
+            got, got_times = self.npy("resample", name, "--every", "50ms", *chosen)
+            every = 50 * 10**6
+            want = [self.held(column, times, max(t, times[0]), min(t + every, times[-1])) for t in got_times]
+            self.check_held(got, want, (name, "resample"))
+        self.refused(64, "--ddof", "stats", "holes", "--weight", "time", "--ddof", "1")
+        self.refused(64, "--min-count", "stats", "holes", "--weight", "time", "--min-count", "1")
+
     def test_constant_windows_are_exact(self):
         rows = self.json("rolling", "spike", "--window", "100", "--from", iso(T0 + 990 * 10**6))
         self.assertEqual({(row["mean"], row["var"]) for row in rows[110:]}, {(0.1, 0.0)})

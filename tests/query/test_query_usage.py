@@ -62,7 +62,7 @@ class Usage(QueryTest):
     def test_values_that_do_not_parse(self):
         for option, values in {
             "--from": ["yesterdy", "2024-02-31", "", "12"], "--to": ["5 o'clock"], "--last": ["", "abc", "0s", "-5", "1.5"],
-            "--first": ["1h", "-1", ""], "--stat": ["", "mode", "mean,", "mean,mean", "Mean", "p", "p101", "p1e1", "p5."], "--min-count": ["x", "-1"], "--ddof": ["2", "-1", ""],
+            "--first": ["1h", "-1", ""], "--stat": ["", "mode", "mean,", "mean,mean", "Mean", "p", "p101", "p1e1", "p5."], "--min-count": ["x", "-1"], "--weight": ["", "count"], "--ddof": ["2", "-1", ""],
             "--nan": ["drop", ""], "--element": ["", "a", "0,", "0,0", "-1", "1.5"], "--window": ["0", "0s", "abc", "-1", ""],
             "--step": ["0", "abc", "-1", ""], "--format": ["xml", "", "CSV"], "--time": ["utc", ""],
         }.items():
