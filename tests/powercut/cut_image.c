@@ -13,6 +13,8 @@
 
 #define PAGE_BYTES   4096u
 #define SECTOR_BYTES 512u
+/* Where the second sector of the superblock of ext4 is. */
+#define SUPERBLOCK_SECOND UINT64_C(1536)
 
 int cut_image_open(struct cut_image *image, const char *path, uint64_t size_bytes)
 {
@@ -157,7 +159,7 @@ static void tear(struct cut_image *image, const struct cut_entry *entry, uint64_
     bool any = random_bits(random) % 2 == 0;
     bool arrives = false;
     for (size_t i = 0; i < sectors; i++) {
-        bool goes_with_last = entry->offset + i * SECTOR_BYTES == 3 * SECTOR_BYTES && i > 0;
+        bool goes_with_last = entry->offset + i * SECTOR_BYTES == SUPERBLOCK_SECOND && i > 0;
         if (!goes_with_last)
             arrives = any ? random_bits(random) % 2 == 0 : i < first;
         if (arrives)

@@ -34,7 +34,8 @@ const char *cut_machine_lacks(void)
         return "power cuts need /dev/fuse";
     if (access("/dev/loop-control", R_OK | W_OK) != 0)
         return "power cuts need loop devices (/dev/loop-control)";
-    if (system("command -v mkfs.ext4 >/dev/null && command -v mkfs.xfs >/dev/null") != 0)
+    const char *have_mkfs[] = {"sh", "-c", "command -v mkfs.ext4 && command -v mkfs.xfs", NULL};
+    if (cut_execute(have_mkfs, "/dev/null", MKFS_NS) != 0)
         return "power cuts need mkfs.ext4 (e2fsprogs) and mkfs.xfs (xfsprogs)";
     pid_t process = fork();
     if (process == 0)
@@ -155,6 +156,7 @@ pid_t cut_start(const char *const arguments[], const char *output)
         if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
             _exit(74);
     }
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): execvp() changes none of them
     execvp(arguments[0], (char *const *)(uintptr_t)arguments);
     _exit(127);
 }

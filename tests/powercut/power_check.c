@@ -106,7 +106,7 @@ static void check_series(const char *path, size_t number, const struct power_mar
     bool is_promised = mark->series[number].is_promised;
     uint64_t durable = mark->series[number].durable;
     struct reader *reader = NULL;
-    struct reader_snapshot snapshot;
+    struct reader_snapshot snapshot = {0};
     struct error_text error = {{0}};
     if (gateways.series[number] == NULL) {
         if (is_promised)
