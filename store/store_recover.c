@@ -308,6 +308,28 @@ static int frontier_of(const struct recovery *recovery, int stamps_fd, uint64_t 
     return 0;
 }
 
+/* Runs that were not durable may have overwritten the oldest ones. What stands in their slots is
+ * not known, and readers search the runs: a copy of the oldest that is certain covers no sample,
+ * and keeps their order. */
+static int heal_runs(const struct recovery *recovery, int stamps_fd)
+{
+    const struct journal_series *from = recovery->from;
+    uint64_t rows = recovery->stamps_rows;
+    int64_t run[RUN_WORDS];
+    if (!is_ring(recovery) || clock_of(recovery) != SERIES_REGULAR || from->runs_count == 0)
+        return 0;
+    uint64_t newest = from->runs_count + reserve_rows(rows, from->runs_reserve);
+    if (newest <= rows)
+        return 0;
+    uint64_t oldest = newest - rows < from->runs_count ? newest - rows : from->runs_count - 1;
+    int result = read_words(stamps_fd, sizeof run, oldest % rows, run, RUN_WORDS);
+    uint64_t first = from->runs_count > rows ? from->runs_count - rows : 0;
+    for (uint64_t number = first; number < oldest && result == 0; number++)
+        result =
+            fs_write_at(stamps_fd, run, sizeof run, column_file_bytes(number % rows, sizeof run));
+    return result;
+}
+
 /* A head that is not there is made under another name first. */
 static int write_head(const struct recovery *recovery, const int64_t words[HEAD_WORDS],
                       bool is_there)
@@ -340,7 +362,9 @@ static int recover_head(struct recovery *recovery, int stamps_fd, int64_t words[
     struct store_recovery *report = &recovery->store->recovery;
     uint64_t frontier = 0;
     int64_t last_ns = TIME_NONE_NS;
-    int result = frontier_of(recovery, stamps_fd, &frontier);
+    int result = heal_runs(recovery, stamps_fd);
+    if (result == 0)
+        result = frontier_of(recovery, stamps_fd, &frontier);
     if (result == 0)
         result = last_time(recovery, stamps_fd, frontier, &last_ns);
     if (result < 0)

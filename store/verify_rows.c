@@ -104,12 +104,14 @@ int verify_runs(struct verify_work *work, const struct reader_snapshot *snapshot
             continue;
         }
         if (number == 0 && !is_end && next[RUN_FIRST_INDEX] != 0 &&
+            (next[RUN_FIRST_INDEX] < 0 ||
+             (uint64_t)next[RUN_FIRST_INDEX] > reader_frontier_first(work->reader)) &&
             ++faults <= VERIFY_ROWS_REPORTED)
             verify_report(work, SERIES_RUNS_FILE, "run 0 begins at row %" PRId64,
                           next[RUN_FIRST_INDEX]);
-        /* Where a killed writer's runs were dropped, copies of the oldest one stand in the slots
-         * that they took. */
-        bool is_copy = has_run && snapshot->runs_first > 0 && !is_end &&
+        /* Where runs were dropped after a kill or a power cut, copies of the oldest one stand in
+         * the slots that they took. */
+        bool is_copy = has_run && reader_is_ring(work->reader) && !is_end &&
                        memcmp(words, next, sizeof words) == 0;
         if (has_run && !is_copy) {
             uint64_t end = is_end

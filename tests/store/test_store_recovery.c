@@ -5,6 +5,7 @@
 #include "journal_format.h"
 #include "reader.h"
 #include "state_file.h"
+#include "verify_findings.h"
 
 static struct series_rule ring_rule;
 static struct series_rule grow_rule;
@@ -417,6 +418,62 @@ static void test_a_writer_at_work_is_no_power_cut(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
+/* One sample that begins a run. */
+static void append_run(struct series *series, uint64_t number)
+{
+    struct series_append_result result;
+    double value = (double)number;
+    struct series_block block = {.values = &value,
+                                 .count = 1,
+                                 .clock = BLOCK_REGULAR,
+                                 .t0_ns = T0_NS + (int64_t)number * 1000000000,
+                                 .period_ps = INT64_C(1000000)};
+    assert_int_equal(series_append(series, &block, 0, 0, NOW_NS, &result), 0);
+    assert_int_equal(result.appended, 1);
+}
+
+/* The ring of runs has wrapped, and runs that were not durable have overwritten its oldest ones. */
+static void test_runs_that_were_overwritten(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { RUNS = 1100, MORE = 60 };
+    ring_rule = ring_of(5000);
+    struct series *series = fixture_create(fixture, "ring", SERIES_REGULAR, &ring_rule);
+    for (uint64_t i = 0; i < RUNS; i++) {
+        append_run(series, i);
+        if (i % 50 == 49)
+            fixture_flush(fixture);
+    }
+    /* The journal begins anew: the runs are in their file alone. */
+    fixture_reopen(fixture);
+    series = fixture_find(fixture, "ring");
+    for (uint64_t i = RUNS; i < RUNS + MORE; i++)
+        append_run(series, i);
+    cut_power(fixture);
+    fixture_open(fixture);
+    struct reader *reader;
+    struct reader_snapshot snapshot;
+    double value;
+    int64_t time_ns;
+    uint64_t valid;
+    assert_int_equal(reader_open(fixture->path, "ring", &reader, &fixture->error), 0);
+    assert_int_equal(reader_snapshot(reader, &snapshot), 0);
+    assert_int_equal(snapshot.count, RUNS);
+    /* An eighth of the runs is given up. */
+    assert_int_equal(snapshot.first, RUNS + 1024 / 8 - 1024);
+    for (uint64_t i = snapshot.first; i < snapshot.count; i++) {
+        assert_int_equal(reader_copy(reader, i, i + 1, &value, &time_ns, &valid), 0);
+        assert_true(value == (double)i);
+        assert_int_equal(time_ns, T0_NS + (int64_t)i * 1000000000);
+    }
+    reader_close(reader);
+    struct findings findings = verify_one(fixture->path, "ring");
+    expect_nothing(&findings);
+    series = fixture_find(fixture, "ring");
+    for (uint64_t i = RUNS; i < RUNS + 2000; i++)
+        append_run(series, i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +490,7 @@ int main(void)
         TEST(test_deleted_and_made_anew),
         TEST(test_half_made_is_forgotten),
         TEST(test_a_writer_at_work_is_no_power_cut),
+        TEST(test_runs_that_were_overwritten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
