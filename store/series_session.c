@@ -81,7 +81,10 @@ bool series_takes(struct series *series, uint64_t count, int64_t period_ps, uint
          series->runs_count + count > series->runs_limit) &&
         !series_reserve_takes(series, count, period_ps))
         return false;
-    if (session == 0 || series->words == NULL || series->session == session)
+    if (session == 0 || series->session == session)
+        return true;
+    /* What cannot be mapped the append refuses, and says why. */
+    if (series->words == NULL && series_map(series) < 0)
         return true;
     return find_entry(series, session) < HEAD_SESSION_SLOTS || choose_slot(series, &slot) == 0;
 }

@@ -169,6 +169,13 @@ static void add_item(struct store_flush *flush, const struct flush_item *from)
         item.runs =
             is_regular ? still_there(from->runs_from, from->runs_count, runs_capacity(series)) : 0;
     }
+    /* Of a ring of runs that may be overwritten whole before the next flush the newest is kept
+     * here, which tells the last time. */
+    if (is_regular && item.runs == 0 && from->runs_reserve == RESERVE_ALL && from->runs_count > 0 &&
+        series->capacity > 0 && series->words != NULL && series->broken == NULL) {
+        item.has_runs = true;
+        item.runs = 1;
+    }
     if (item.rows > 0)
         item.values =
             span_of(series->values, series->sample_bytes, series->ring_rows, item.count, item.rows);

@@ -195,8 +195,8 @@ static int judge_unborn(const struct store *store, const struct series *series, 
     return 0;
 }
 
-/* Whether the head's last time is the newest row's. A kill may have come between the count and that
- * word; what cannot be read is met again by the first append. */
+/* Whether the head's last time is the newest row's, as far as can be told without mapping it. A
+ * kill may have come between the count and that word. */
 static bool has_last_time(const struct store *store, const struct series *series)
 {
     char path[SERIES_PATH_BYTES];
@@ -213,11 +213,11 @@ static bool has_last_time(const struct store *store, const struct series *series
     int fd = fs_open_read_at(
         store->series_fd, series_path(series->name, series_stamps_file(series->type.clock), path));
     if (fd < 0)
-        return true;
+        return false;
     int result = fs_read_at(fd, row, row_bytes, column_file_bytes(slot, row_bytes), &read_bytes);
     fs_close(fd);
     if (result < 0 || read_bytes < row_bytes)
-        return true;
+        return false;
     if (!is_regular)
         return row[0] == series->last_time_ns;
     uint64_t first = (uint64_t)row[RUN_FIRST_INDEX];
@@ -254,6 +254,7 @@ int store_add_found(struct store *store, const char *name)
         result = judge_unborn(store, series, &is_unborn);
     if (result == 0 && (is_unborn || judge_found(store, series) == FOUND_REMOVE)) {
         series_drop_unlisted(store, series);
+        store->has_unlinked = true;
         result = store_remove_files(store->series_fd, name);
         return result < 0 ? result : 0;
     }
@@ -369,9 +370,10 @@ static int break_twins(struct store *store)
 /* ---- recovery ---- */
 
 /* Series that cannot be used keep their place in the journal, for the day when they are mended. */
-static void keep_broken(struct store *store, const struct journal_image *image)
+static int keep_broken(struct store *store, const struct journal_image *image)
 {
-    for (size_t i = 0; i < image->series_count; i++) {
+    int result = 0;
+    for (size_t i = 0; i < image->series_count && result == 0; i++) {
         const struct journal_series *from = &image->series[i];
         const struct journal_description *description = &from->description;
         struct series *series = store_find(store, description->name, description->name_bytes);
@@ -384,8 +386,13 @@ static void keep_broken(struct store *store, const struct journal_image *image)
         series->created_ns = description->created_ns;
         series->durable = from->count;
         series->durable_runs = from->runs_count;
+        series->rows_reserve = series->rows_reserve_wanted = (uint8_t)from->rows_reserve;
+        series->runs_reserve = series->runs_reserve_wanted = (uint8_t)from->runs_reserve;
         series->is_described = true;
+        for (size_t e = 0; e < from->entry_count && result == 0; e++)
+            result = store_partials_add(store, series, &from->entries[e]);
     }
+    return result;
 }
 
 /* How the store was left. `load`: what became of reading its journal. Negative: it cannot be opened
@@ -482,8 +489,11 @@ static int recover(struct store *store, const char *path, struct error_text *err
     if (result == 0)
         result = scan_series(store, path, error);
     store->image = NULL;
-    if (result == 0 && load == 0)
-        keep_broken(store, &image);
+    if (result == 0 && load == 0) {
+        result = keep_broken(store, &image);
+        if (result < 0)
+            error_set_errno(error, result, "cannot keep the broken series of %s", path);
+    }
     if (load == 0)
         journal_image_free(&image);
     free(bytes);

@@ -271,6 +271,36 @@ static int last_time(const struct recovery *recovery, int stamps_fd, uint64_t fr
     return 0;
 }
 
+/* Puts the oldest run that is left, which covers no sample there, in the place of those that may
+ * have been overwritten: readers search runs in their order. *ret_first is the first sample with a
+ * run. */
+static int drop_old_runs(const struct recovery *recovery, int stamps_fd, uint64_t *ret_first)
+{
+    const struct journal_series *from = recovery->from;
+    uint64_t ring_rows = recovery->stamps_rows;
+    uint64_t newest = from->runs_count + reserve_rows(ring_rows, from->runs_reserve);
+    *ret_first = 0;
+    if (newest <= ring_rows || from->runs_count == 0)
+        return 0;
+    uint64_t oldest = newest - ring_rows;
+    if (oldest >= from->runs_count)
+        oldest = from->runs_count - 1;
+    int64_t run[RUN_WORDS];
+    int result = read_words(stamps_fd, sizeof run, oldest % ring_rows, run, RUN_WORDS);
+    if (result < 0)
+        return result;
+    *ret_first = from->count;
+    if (run[RUN_FIRST_INDEX] < 0 || (uint64_t)run[RUN_FIRST_INDEX] > from->count)
+        return 0;
+    *ret_first = (uint64_t)run[RUN_FIRST_INDEX];
+    struct row_writer writer;
+    row_writer_begin(&writer, stamps_fd, sizeof run, ring_rows, from->runs_count);
+    for (uint64_t number = writer.oldest; number < oldest && result == 0; number++)
+        result = row_writer_add(&writer, number, 1, run);
+    int end_result = row_writer_end(&writer);
+    return result == 0 ? end_result : result;
+}
+
 /* How far rows that were not durable may have come: what they may have overwritten is not shown. A
  * run that may have been overwritten takes its samples with it. */
 static int frontier_of(const struct recovery *recovery, int stamps_fd, uint64_t *ret_frontier)
@@ -282,22 +312,12 @@ static int frontier_of(const struct recovery *recovery, int stamps_fd, uint64_t 
         return 0;
     uint64_t frontier = from->count + reserve_rows(capacity, from->rows_reserve);
     if (clock_of(recovery) == SERIES_REGULAR) {
-        uint64_t newest =
-            from->runs_count + reserve_rows(recovery->stamps_rows, from->runs_reserve);
-        if (newest > recovery->stamps_rows) {
-            uint64_t oldest = newest - recovery->stamps_rows;
-            int64_t first = (int64_t)from->count;
-            int result = oldest >= from->runs_count
-                             ? 0
-                             : read_words(stamps_fd, sizeof(int64_t) * RUN_WORDS,
-                                          oldest % recovery->stamps_rows, &first, 1);
-            if (result < 0)
-                return result;
-            if (first < 0 || (uint64_t)first > from->count)
-                first = (int64_t)from->count;
-            if ((uint64_t)first + capacity > frontier)
-                frontier = (uint64_t)first + capacity;
-        }
+        uint64_t first;
+        int result = drop_old_runs(recovery, stamps_fd, &first);
+        if (result < 0)
+            return result;
+        if (first + capacity > frontier)
+            frontier = first + capacity;
     }
     *ret_frontier = frontier;
     uint64_t shown_from = frontier > capacity ? frontier - capacity : 0;
@@ -407,6 +427,7 @@ static int remove_other(const struct recovery *recovery, uint64_t other_id)
         return 0;
     if (other == NULL || !other->is_removed)
         return -EBADMSG;
+    recovery->store->has_unlinked = true;
     return store_remove_files(recovery->store->series_fd, recovery->name);
 }
 
