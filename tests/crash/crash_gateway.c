@@ -191,21 +191,31 @@ enum crash_sent crash_gateway_send(struct crash_run *run)
     return send_next(run, random_bits(&run->random) % run->plan.session_count);
 }
 
-/* More flushes than a batch has to wait for. */
+/* Rounds of the sessions in which none of them comes further, although all that moved is flushed.
+ */
 #define WAITS_MAX 8
 
 void crash_gateway_resend(struct crash_run *run)
 {
     unsigned waits = 0;
-    for (size_t i = 0; i < run->plan.session_count; i++) {
-        while (run->sessions[i].stored < run->sessions[i].generated) {
-            enum crash_sent sent = send_next(run, i);
-            if (sent == CRASH_REFUSED || (sent == CRASH_WAITS && !crash_daemon_tick(run)))
+    for (bool is_waiting = true; is_waiting;) {
+        bool has_moved = false;
+        is_waiting = false;
+        for (size_t i = 0; i < run->plan.session_count; i++) {
+            enum crash_sent sent = CRASH_SENT;
+            while (run->sessions[i].stored < run->sessions[i].generated && sent == CRASH_SENT) {
+                sent = send_next(run, i);
+                has_moved = has_moved || sent == CRASH_SENT;
+            }
+            if (sent == CRASH_REFUSED)
                 return;
-            waits = sent == CRASH_WAITS ? waits + 1 : 0;
-            if (waits > WAITS_MAX)
-                crash_fail("a batch of session %zu waits after %u flushes", i, waits);
+            is_waiting = is_waiting || sent == CRASH_WAITS;
         }
+        if (is_waiting && !crash_daemon_tick(run))
+            return;
+        waits = has_moved ? 0 : waits + 1;
+        if (waits > WAITS_MAX)
+            crash_fail("batches wait after %u flushes", waits);
     }
 }
 

@@ -147,6 +147,7 @@ struct crash_run {
     size_t state_count;
     bool is_recovering; /* then a kill may lead there, too, */
     bool was_cut;       /* and after a power cut nowhere else */
+    bool has_failed;    /* a call, in an attempt to recover before this one */
 };
 
 /* Stops the program with the seed and how to run it again. */

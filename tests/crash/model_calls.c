@@ -113,6 +113,8 @@ static void store_bytes(size_t inode, const char *bytes, uint64_t length_bytes, 
             continue;
         model_page_add(&node->used, page);
         model_page_add(&node->dirty, page);
+        /* Written to, it is dirty again, whatever is written. */
+        model_page_take(&node->lied, page);
     }
     if (bytes == NULL) {
         for (uint64_t at = offset; at < offset + length_bytes;) {
@@ -266,6 +268,10 @@ int fs_populate_write(void *address, size_t length_bytes)
     mark(&node->used, offset, length_bytes);
     mark(&node->dirty, offset, length_bytes);
     mark(&node->blocks, offset, length_bytes);
+    /* Dirty as if it were stored to. */
+    for (uint64_t page = offset / MODEL_PAGE_BYTES; page * MODEL_PAGE_BYTES < offset + length_bytes;
+         page++)
+        model_page_take(&node->lied, page);
     return 0;
 }
 
