@@ -416,6 +416,54 @@ static void test_a_writer_at_work_is_no_power_cut(void **state)
     assert_non_null(strstr(error.text, "power was lost"));
 }
 
+/* Runs that were not durable may have overwritten the oldest ones, and where they come faster than
+ * a ring of them is long, all of them. What is shown then has its right times, or is not shown. */
+static void test_runs_that_lap(void **state)
+{
+    struct fixture *fixture = *state;
+    ring_rule = ring_of(3000);
+    struct series *ring = fixture_create(fixture, "runs", SERIES_REGULAR, &ring_rule);
+    uint64_t counts[] = {1100, 60, 1200, 1500};
+    uint64_t count = 0;
+    for (unsigned round = 0; round < 4; round++) {
+        for (uint64_t i = 0; i < counts[round]; i++, count++) {
+            double value = (double)count;
+            struct series_append_result appended;
+            /* Each a run of its own: a second later than the one before would have it. */
+            struct series_block block = {.values = &value,
+                                         .count = 1,
+                                         .clock = BLOCK_REGULAR,
+                                         .t0_ns = T0_NS + (int64_t)count * 2000000000,
+                                         .period_ps = INT64_C(1000000000000)};
+            if (!series_takes(ring, 1, block.period_ps, 0))
+                fixture_flush(fixture);
+            assert_int_equal(series_append(ring, &block, 0, 0, NOW_NS, &appended), 0);
+        }
+        if (round % 2 == 0)
+            fixture_flush(fixture);
+        if (round % 2 == 0)
+            continue;
+        cut_power(fixture);
+        fixture_open(fixture);
+        assert_int_equal(recovery_of(fixture).series_lost, 0);
+        ring = fixture_find(fixture, "runs");
+        assert_non_null(ring);
+        assert_null(series_broken(ring));
+        count = series_count(ring);
+        assert_int_equal(series_last_time_ns(ring), T0_NS + (int64_t)(count - 1) * 2000000000);
+        struct reader *reader = NULL;
+        struct reader_snapshot snapshot;
+        assert_int_equal(reader_open(fixture->path, "runs", &reader, &fixture->error), 0);
+        assert_int_equal(reader_snapshot(reader, &snapshot), 0);
+        for (uint64_t index = snapshot.first; index < snapshot.count; index++) {
+            int64_t time_ns = 0;
+            assert_int_equal(reader_time_ns(reader, index, &time_ns), 0);
+            assert_int_equal(time_ns, T0_NS + (int64_t)index * 2000000000);
+        }
+        reader_close(reader);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 /* One sample that begins a run. */
@@ -482,6 +530,7 @@ int main(void)
         TEST(test_what_no_flush_saw_is_forgotten),
         TEST(test_checkpoints),
         TEST(test_sessions),
+        TEST(test_runs_that_lap),
         TEST(test_reserve_is_raised),
         TEST(test_delete_survives),
         TEST(test_damaged_journal_is_no_guess),
