@@ -45,7 +45,7 @@ FAULTS = {
     "fadvise64": "EINVAL", "sync_file_range": "EIO", "pwritev": "EIO ENOSPC", "rename": "EIO", "mlock": "EAGAIN",
 }
 KILL = "KILL"
-EXITS = (71, 73, 74, 75, 78)
+EXITS = (66, 71, 73, 74, 75, 78)
 PHASES = ("fresh", "life", "stop", "again", "rename", "delete")
 PATIENCE_S = 60
 
