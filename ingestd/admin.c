@@ -1,6 +1,8 @@
 #include "admin.h"
 
 #include "log.h"
+#include "printable.h"
+#include "repair.h"
 #include "series_name.h"
 #include "settings.h"
 
@@ -44,13 +46,18 @@ static int admin_by_name(const void *left, const void *right)
 }
 
 /* A store that is not there is not created for this. */
+static int admin_find(const struct config *config)
+{
+    if (access(config->store_path, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    log_error("there is no store in %s", config->store_path);
+    return EX_NOINPUT;
+}
+
 static int admin_open(const struct config *config, struct store **ret_store)
 {
-    if (access(config->store_path, F_OK) != 0 && errno == ENOENT) {
-        log_error("there is no store in %s", config->store_path);
-        return EX_NOINPUT;
-    }
-    return settings_open_store(config, ret_store);
+    int exit_code = admin_find(config);
+    return exit_code != 0 ? exit_code : settings_open_store(config, ret_store);
 }
 
 static int admin_note_session(uint64_t session, uint64_t stored, void *context)
@@ -174,4 +181,46 @@ int admin_rename(const struct config *config, const char *name, const char *new_
     return admin_finish(store, result == -EEXIST   ? EX_CANTCREAT
                                : result == -EINVAL ? EX_USAGE
                                                    : EX_IOERR);
+}
+
+static void admin_tell_repair(const char *path, const char *text, void *context)
+{
+    char clean[1024];
+    *(bool *)context = true;
+    printf("%s: %s\n", printable_copy(clean, sizeof clean, path, strlen(path)), text);
+}
+
+static int admin_tell_broken(struct series *series, void *context)
+{
+    if (series_broken(series) != NULL) {
+        *(bool *)context = true;
+        printf("%s/%s: still refused: %s\n", STORE_SERIES_DIR, series_name(series),
+               series_broken(series));
+    }
+    return 0;
+}
+
+int admin_repair(const struct config *config)
+{
+    struct error_text error = {.text = ""};
+    struct store_limits limits;
+    struct store *store;
+    bool has_told = false;
+    const struct repair_sink sink = {admin_tell_repair, &has_told};
+    int exit_code = admin_find(config);
+    if (exit_code != 0)
+        return exit_code;
+    int result = settings_store_limits(config, config->store_path, &limits, &error);
+    if (result == 0)
+        result = store_repair(config->store_path, &limits, &sink, &error);
+    if (result < 0)
+        return settings_store_failed(result, &error);
+    /* As a daemon would start and stop. */
+    exit_code = settings_open_store(config, &store);
+    if (exit_code != 0)
+        return exit_code;
+    store_for_each(store, admin_tell_broken, &has_told);
+    if (!has_told)
+        printf("nothing to repair\n");
+    return admin_finish(store, 0);
 }

@@ -12,4 +12,8 @@ int admin_delete(const struct config *config, const char *glob);
  * taken. */
 int admin_rename(const struct config *config, const char *name, const char *new_name);
 
+/* Repairs the store (repair.h) and prints what was done, a line each. Returns an exit code: 0 when
+ * the store can be used afterwards, 66 when there is none, 75 while a daemon runs. */
+int admin_repair(const struct config *config);
+
 #endif

@@ -78,6 +78,9 @@ int main(int argc, char **argv)
     case OPTIONS_RENAME:
         exit_code = admin_rename(config, options.subject, options.new_name);
         break;
+    case OPTIONS_REPAIR:
+        exit_code = admin_repair(config);
+        break;
     default:
         /* The daemon keeps the configuration, and frees it. */
         return main_daemon(&options, config);

@@ -11,6 +11,7 @@ enum {
     OPTION_KEYGEN,
     OPTION_DELETE,
     OPTION_RENAME,
+    OPTION_REPAIR,
     OPTION_VERSION,
     OPTION_HELP
 };
@@ -22,6 +23,7 @@ static const struct option option_table[] = {
     {"keygen", required_argument, NULL, OPTION_KEYGEN},
     {"delete", required_argument, NULL, OPTION_DELETE},
     {"rename", required_argument, NULL, OPTION_RENAME},
+    {"repair", no_argument, NULL, OPTION_REPAIR},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -38,6 +40,7 @@ const char *options_help(void)
            "  --keygen FILE    make a key: FILE may be given away, FILE_secret may not\n"
            "  --delete GLOB    delete every series that matches, while no daemon runs\n"
            "  --rename A B     rename series A to B, while no daemon runs\n"
+           "  --repair         bring a damaged store to the best state that can be proved\n"
            "  --version        print versions and exit\n"
            "  --help           print this and exit\n"
            "\n"
@@ -49,9 +52,9 @@ static int options_set_action(struct options *options, enum options_action actio
                               struct error_text *error)
 {
     if (options->action != OPTIONS_RUN && options->action != action)
-        return error_set(
-            error, -EINVAL,
-            "only one of --check-config, --keygen, --delete and --rename can be done at a time");
+        return error_set(error, -EINVAL,
+                         "only one of --check-config, --keygen, --delete, --rename and --repair "
+                         "can be done at a time");
     options->action = action;
     return 0;
 }
@@ -100,6 +103,9 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
             result = options_set_action(&options, OPTIONS_RENAME, error);
             if (result == 0)
                 result = options_take_new_name(argc, argv, &options, error);
+            break;
+        case OPTION_REPAIR:
+            result = options_set_action(&options, OPTIONS_REPAIR, error);
             break;
         case OPTION_VERSION:
         case OPTION_HELP:

@@ -10,6 +10,7 @@ enum options_action {
     OPTIONS_KEYGEN, /* writes `subject` and its secret twin */
     OPTIONS_DELETE, /* of the series that match `subject`, a glob */
     OPTIONS_RENAME, /* of `subject` to `new_name` */
+    OPTIONS_REPAIR,
     OPTIONS_VERSION,
     OPTIONS_HELP
 };

@@ -116,16 +116,10 @@ int settings_store_limits(const struct config *config, const char *store_path,
     return 0;
 }
 
-int settings_open_store(const struct config *config, struct store **ret_store)
+int settings_store_failed(int result, const struct error_text *error)
 {
-    struct error_text error = {.text = ""};
-    struct store_limits limits;
-    int result = settings_store_limits(config, config->store_path, &limits, &error);
-    if (result == 0)
-        result = store_open(config->store_path, &limits, ret_store, &error);
-    if (result == 0)
-        return 0;
-    log_error("cannot open the store: %s", error.text[0] != '\0' ? error.text : strerror(-result));
+    log_error("cannot open the store: %s",
+              error->text[0] != '\0' ? error->text : strerror(-result));
     switch (result) {
     case -EWOULDBLOCK:
     case -ENOMEM:
@@ -144,4 +138,14 @@ int settings_open_store(const struct config *config, struct store **ret_store)
     default:
         return EX_IOERR;
     }
+}
+
+int settings_open_store(const struct config *config, struct store **ret_store)
+{
+    struct error_text error = {.text = ""};
+    struct store_limits limits;
+    int result = settings_store_limits(config, config->store_path, &limits, &error);
+    if (result == 0)
+        result = store_open(config->store_path, &limits, ret_store, &error);
+    return result == 0 ? 0 : settings_store_failed(result, &error);
 }

@@ -22,6 +22,9 @@ void settings_report_error(const char *message, void *context);
 int settings_store_limits(const struct config *config, const char *store_path,
                           struct store_limits *ret_limits, struct error_text *error);
 
+/* Logs why a store could not be opened; returns the exit code. */
+int settings_store_failed(int result, const struct error_text *error);
+
 /* Opens the store that the configuration names. 0, or an exit code, and then the reason was logged.
  */
 int settings_open_store(const struct config *config, struct store **ret_store);

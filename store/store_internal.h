@@ -65,6 +65,9 @@ struct store {
     void *is_durable_context;
 };
 
+/* The folder of a store, locked; nothing of it is read yet. Errors as store_open(). */
+int store_open_locked(const char *path, const struct store_limits *limits, struct store **ret_store,
+                      struct error_text *error);
 /* Adds a series to the index, and what it takes to the accounts. -ENOMEM. */
 int store_add(struct store *store, struct series *series);
 /* Reads a series that is there on disk and adds it. -ENOMEM; what is wrong with
@@ -155,6 +158,10 @@ int store_learn_partials(struct store *store, struct series *series,
 /* After a power cut: brings every series that the journal knows to the position that it says.
  * Errors are those of the system; what cannot be brought back is counted and left. */
 int store_recover(struct store *store, const struct journal_image *image, struct error_text *error);
+/* One of them. `is_cut`: the journal went on behind what the image has, so what stands in a ring
+ * nobody knows but for the rows in the journal. -EBADMSG: it cannot be brought back. */
+int store_recover_series(struct store *store, const struct journal_image *image,
+                         const struct journal_series *from, bool is_cut);
 
 /* ---- store_locate.c ---- */
 

@@ -530,13 +530,12 @@ static void set_options(struct store *store, const struct store_limits *limits)
 
 /* ---- */
 
-int store_open(const char *path, const struct store_limits *limits, struct store **ret_store,
-               struct error_text *error)
+int store_open_locked(const char *path, const struct store_limits *limits, struct store **ret_store,
+                      struct error_text *error)
 {
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL)
         return error_set(error, -ENOMEM, "no memory for the store");
-    int64_t began_ns = clock_monotonic_ns();
     store->folder_fd = -1;
     store->journal.fd = -1;
     store->series_fd = -1;
@@ -560,9 +559,24 @@ int store_open(const char *path, const struct store_limits *limits, struct store
         result = store_set_limits(store, limits, error);
     if (result < 0)
         goto failed;
-
     set_options(store, limits);
     sigbus_set_writer(store_owns_address, store);
+    *ret_store = store;
+    return 0;
+
+failed:
+    store_close(store);
+    return result;
+}
+
+int store_open(const char *path, const struct store_limits *limits, struct store **ret_store,
+               struct error_text *error)
+{
+    struct store *store;
+    int64_t began_ns = clock_monotonic_ns();
+    int result = store_open_locked(path, limits, &store, error);
+    if (result < 0)
+        return result;
     result = recover(store, path, error);
     if (result == 0)
         result = begin_running(store, path, error);

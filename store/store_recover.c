@@ -22,6 +22,7 @@ struct recovery {
     const struct journal_image *image;
     const struct journal_series *from; /* the series at hand */
     char name[STORE_NAME_BYTES_MAX + 1];
+    bool is_cut;          /* what came after the journal's last record is not known */
     uint64_t values_rows; /* in the shapes of its columns */
     uint64_t stamps_rows;
 };
@@ -279,10 +280,14 @@ static int drop_old_runs(const struct recovery *recovery, int stamps_fd, uint64_
     const struct journal_series *from = recovery->from;
     uint64_t ring_rows = recovery->stamps_rows;
     uint64_t newest = from->runs_count + reserve_rows(ring_rows, from->runs_reserve);
+    uint64_t oldest = newest > ring_rows ? newest - ring_rows : 0;
+    /* Only those of the journal were written again; and that the newest is itself is seen by where
+     * it begins. */
+    if (recovery->is_cut)
+        oldest = from->runs_inline_from;
     *ret_first = 0;
-    if (newest <= ring_rows || from->runs_count == 0)
+    if (oldest == 0 || from->runs_count == 0)
         return 0;
-    uint64_t oldest = newest - ring_rows;
     if (oldest >= from->runs_count)
         oldest = from->runs_count - 1;
     int64_t run[RUN_WORDS];
@@ -311,6 +316,10 @@ static int frontier_of(const struct recovery *recovery, int stamps_fd, uint64_t 
     if (!is_ring(recovery) || PLANTED(BUG_NO_RESERVE))
         return 0;
     uint64_t frontier = from->count + reserve_rows(capacity, from->rows_reserve);
+    /* Only what the journal has was written again. */
+    if (recovery->is_cut)
+        frontier =
+            from->inline_from + capacity > from->count ? from->inline_from + capacity : from->count;
     if (clock_of(recovery) == SERIES_REGULAR) {
         uint64_t first;
         int result = drop_old_runs(recovery, stamps_fd, &first);
@@ -326,28 +335,6 @@ static int frontier_of(const struct recovery *recovery, int stamps_fd, uint64_t 
         shown_from = from->count;
     recovery->store->recovery.rows_given_up += shown_from - held_from;
     return 0;
-}
-
-/* Runs that were not durable may have overwritten the oldest ones. What stands in their slots is
- * not known, and readers search the runs: a copy of the oldest that is certain covers no sample,
- * and keeps their order. */
-static int heal_runs(const struct recovery *recovery, int stamps_fd)
-{
-    const struct journal_series *from = recovery->from;
-    uint64_t rows = recovery->stamps_rows;
-    int64_t run[RUN_WORDS];
-    if (!is_ring(recovery) || clock_of(recovery) != SERIES_REGULAR || from->runs_count == 0)
-        return 0;
-    uint64_t newest = from->runs_count + reserve_rows(rows, from->runs_reserve);
-    if (newest <= rows)
-        return 0;
-    uint64_t oldest = newest - rows < from->runs_count ? newest - rows : from->runs_count - 1;
-    int result = read_words(stamps_fd, sizeof run, oldest % rows, run, RUN_WORDS);
-    uint64_t first = from->runs_count > rows ? from->runs_count - rows : 0;
-    for (uint64_t number = first; number < oldest && result == 0; number++)
-        result =
-            fs_write_at(stamps_fd, run, sizeof run, column_file_bytes(number % rows, sizeof run));
-    return result;
 }
 
 /* A head that is not there is made under another name first. */
@@ -382,9 +369,7 @@ static int recover_head(struct recovery *recovery, int stamps_fd, int64_t words[
     struct store_recovery *report = &recovery->store->recovery;
     uint64_t frontier = 0;
     int64_t last_ns = TIME_NONE_NS;
-    int result = heal_runs(recovery, stamps_fd);
-    if (result == 0)
-        result = frontier_of(recovery, stamps_fd, &frontier);
+    int result = frontier_of(recovery, stamps_fd, &frontier);
     if (result == 0)
         result = last_time(recovery, stamps_fd, frontier, &last_ns);
     if (result < 0)
@@ -431,47 +416,44 @@ static int remove_other(const struct recovery *recovery, uint64_t other_id)
     return store_remove_files(recovery->store->series_fd, recovery->name);
 }
 
-/* 0, also where the series is lost; errors of the system. */
-static int recover_series(struct recovery *recovery)
+int store_recover_series(struct store *store, const struct journal_image *image,
+                         const struct journal_series *from, bool is_cut)
 {
-    struct store_recovery *report = &recovery->store->recovery;
+    struct recovery recovery = {.store = store, .image = image, .from = from, .is_cut = is_cut};
     int64_t words[HEAD_WORDS];
     uint64_t other_id;
     int values_fd = -1;
     int stamps_fd = -1;
-    bool is_there = read_head(recovery, words, &other_id);
-    int result = remove_other(recovery, other_id);
+    if (store_recovery_name(store, from, recovery.name) == NULL)
+        return -ENOMEM;
+    bool is_there = read_head(&recovery, words, &other_id);
+    int result = remove_other(&recovery, other_id);
     if (result == 0)
-        result = values_fd = recover_column(recovery, false, &recovery->values_rows);
+        result = values_fd = recover_column(&recovery, false, &recovery.values_rows);
     if (result >= 0)
-        result = stamps_fd = recover_column(recovery, true, &recovery->stamps_rows);
+        result = stamps_fd = recover_column(&recovery, true, &recovery.stamps_rows);
     if (result >= 0)
-        result = write_rows(recovery, values_fd, stamps_fd);
+        result = write_rows(&recovery, values_fd, stamps_fd);
     if (result == 0)
-        result = recover_head(recovery, stamps_fd, words, is_there);
+        result = recover_head(&recovery, stamps_fd, words, is_there);
     fs_close(values_fd);
     fs_close(stamps_fd);
-    if (result == -EBADMSG) {
-        report->series_lost++;
-        return 0;
-    }
     if (result == 0 && !is_there)
-        report->series_made++;
+        store->recovery.series_made++;
     return result;
 }
 
 int store_recover(struct store *store, const struct journal_image *image, struct error_text *error)
 {
-    struct recovery recovery = {.store = store, .image = image};
     for (size_t i = 0; i < image->series_count; i++) {
         const struct journal_series *from = &image->series[i];
-        if (from->is_removed)
-            continue;
-        recovery.from = from;
-        const char *name = store_recovery_name(store, from, recovery.name);
-        int result = name != NULL ? recover_series(&recovery) : -ENOMEM;
-        if (result < 0)
-            return error_set_errno(error, result, "cannot recover %s", recovery.name);
+        const struct journal_description *description = &from->description;
+        int result = from->is_removed ? 0 : store_recover_series(store, image, from, false);
+        if (result == -EBADMSG)
+            store->recovery.series_lost++;
+        else if (result < 0)
+            return error_set_errno(error, result, "cannot recover %.*s",
+                                   (int)description->name_bytes, description->name);
     }
     return 0;
 }

@@ -29,7 +29,7 @@ class Options(unittest.TestCase):
         self.assertRegex(out, r"^ingestd \d+\.\d+\.\d+ \(format 1, protocol 1, libzmq 4\.\d+\.\d+\)\n$")
 
     def test_mistakes_are_usage(self):
-        for arguments in (["--nonsense"], ["--keygen"], ["--repair"], ["-x"], ["word"], ["--config"], ["--store"],
+        for arguments in (["--nonsense"], ["--keygen"], ["--mend"], ["-x"], ["word"], ["--config"], ["--store"],
                           ["--store", ""], ["--delete"], ["--rename", "a"], ["--rename", "a", "--help"],
                           ["--check-config", "--delete", "a"], ["--delete", "a", "--rename", "a", "b"],
                           ["--check-config", "word"]):
