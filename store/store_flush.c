@@ -222,8 +222,10 @@ static int list_files(const struct store *store, struct store_flush *flush)
     for (size_t i = 0; i < flush->item_count; i++) {
         const struct flush_item *item = &flush->items[i];
         struct series *series = item->series;
-        bool is_stale = flush->kind == FLUSH_SYNC && series->broken == NULL &&
-                        (series->is_new || series->is_unsynced || !series->is_head_synced);
+        /* Of one that could not be read the old journal may have rows, and the new one will not. */
+        bool is_stale =
+            flush->kind == FLUSH_SYNC && (series->is_new || series->is_unsynced ||
+                                          !series->is_head_synced || series->broken != NULL);
         if (!item->is_direct && !is_stale)
             continue;
         sync_list_add(&flush->list, series->name, series->type.clock,

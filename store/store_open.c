@@ -470,9 +470,12 @@ static int recover(struct store *store, const char *path, struct error_text *err
         return error_set_errno(error, load, "cannot read the journal of %s", path);
     result = judge_start(store, state, load, is_damaged, error);
     if (result == 0 && store->recovery.start == STORE_START_POWER) {
-        result = state_file_write(store->folder_fd, PLANTED(BUG_RUNNING_TOO_EARLY)
-                                                        ? STORE_STATE_RUNNING
-                                                        : STORE_STATE_RECOVERING);
+        enum store_state during =
+            PLANTED(BUG_RUNNING_TOO_EARLY) ? STORE_STATE_RUNNING : STORE_STATE_RECOVERING;
+        /* None is as good, and says that there is nothing to lose where the journal, too, is lost.
+         */
+        if (state != STORE_STATE_NONE)
+            result = state_file_write(store->folder_fd, during);
         if (result < 0)
             error_set_errno(error, result, "cannot write %s/" STORE_STATE_FILE, path);
         else

@@ -130,6 +130,16 @@ static uint64_t bytes_kept(const struct recovery *recovery, bool is_runs, uint64
     return column_file_bytes(kept < ring_rows || !is_ring(recovery) ? kept : ring_rows, row_bytes);
 }
 
+/* Writes the header once more as it is. After a sync that failed it may be in the cache alone, for
+ * clean there, and only what is written anew is synced. */
+static int renew_header(int fd)
+{
+    char header[NPY_HEADER_BYTES];
+    size_t read_bytes = 0;
+    int result = fs_read_at(fd, header, sizeof header, 0, &read_bytes);
+    return result == 0 ? fs_write_at(fd, header, read_bytes, 0) : result;
+}
+
 /* Opens a column, made long enough for the position. 0 with its descriptor; -EBADMSG, -ENOENT: it
  * cannot be used. */
 static int open_column(const struct recovery *recovery, const char *file,
@@ -144,6 +154,11 @@ static int open_column(const struct recovery *recovery, const char *file,
         result = -EBADMSG;
     if (result == 0)
         result = column_check(fd, shape, true, ret_rows);
+    /* Others were synced before the journal began with them. */
+    bool is_in_journal =
+        recovery->from->first_piece != JOURNAL_NO_PIECE || recovery->from->count == 0;
+    if (result == 0 && is_in_journal)
+        result = renew_header(fd);
     if (result == 0 && is_ring(recovery) && *ret_rows != wanted)
         result = -EBADMSG;
     if (result == 0 && !is_ring(recovery) && npy_grow_rows(*ret_rows) != *ret_rows)
