@@ -4,6 +4,7 @@
 #include "file_system.h"
 #include "random_bits.h"
 #include "reader.h"
+#include "series_internal.h"
 #include "state_file.h"
 #include "verify.h"
 
@@ -49,8 +50,9 @@ static void look(const struct crash_run *run, struct view *ret_view)
         ret_view->state.series[i].exists = true;
         ret_view->state.series[i].id = series_id(series);
         ret_view->state.series[i].count = (uint32_t)series_count(series);
-        ret_view->has_no_last[i] =
-            series_count(series) > 0 && series_last_time_ns(series) == INT64_MIN;
+        ret_view->has_no_last[i] = series_count(series) > 0 &&
+                                   series_last_time_ns(series) == INT64_MIN &&
+                                   series->frontier - series->count >= series->capacity;
     }
     struct session_visit visit = {run, ret_view};
     (void)store_for_each_session(run->store, note_session, &visit);
