@@ -247,7 +247,7 @@ void moments_any_windows(struct stats_moments *moments, const struct moments_inp
                          uint64_t tile, uint64_t from, uint64_t to,
                          const struct moments_results *ret)
 {
-    uint64_t begins[STATS_TILE];
+    uint64_t begins[STATS_TILE] = {0};
     double unused[STATS_TILE];
     size_t count = (size_t)(to - from);
     struct moments_results results = *ret;

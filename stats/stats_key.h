@@ -11,7 +11,7 @@ static inline int64_t stats_key(union stats_value value, enum stats_kind kind)
         return (int64_t)(value.natural ^ UINT64_C(1) << 63);
     /* The sign of a sample is anybody's guess, so it is no branch. */
     if (kind == STATS_REAL)
-        return value.integer ^ (int64_t)((uint64_t)(value.integer >> 63) >> 1);
+        return value.integer ^ (value.integer < 0 ? INT64_MAX : 0);
     return value.integer;
 }
 
@@ -21,7 +21,7 @@ static inline union stats_value stats_key_value(int64_t key, enum stats_kind kin
     if (kind == STATS_UNSIGNED)
         value.natural ^= UINT64_C(1) << 63;
     else if (kind == STATS_REAL)
-        value.integer ^= (int64_t)((uint64_t)(key >> 63) >> 1);
+        value.integer ^= key < 0 ? INT64_MAX : 0;
     return value;
 }
 

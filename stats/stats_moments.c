@@ -143,7 +143,7 @@ static void slide_first(struct stats_moments *moments, const struct moments_inpu
             moments_add_special(moments, moments_sample(moments, input, at), at, count);
         at += count;
     }
-    double n = all.newest.count, ddof = moments->rule.rules.ddof, unused;
+    double n = all.newest.count, ddof = moments->rule.rules.ddof, unused = 0;
     double *var = output->vars != NULL ? output->vars : &unused;
     *output->means = n > 0 || moments->rule.sums ? all.newest.hi + all.newest.lo : (double)NAN;
     *var = n > ddof ? all.newest.m2 / (n - ddof) : (double)NAN;

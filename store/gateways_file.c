@@ -104,7 +104,7 @@ int gateways_file_create(const char *store_path, struct gateways_file **ret_file
         return error_set_errno(error, result, "%s/" GATEWAYS_FILE, store_path);
     }
     file->words = words_of(file->mapping);
-    for (size_t i = 0; i < GATEWAYS_ROWS * GATEWAYS_WORDS; i++)
+    for (size_t i = 0; i < (size_t)GATEWAYS_ROWS * GATEWAYS_WORDS; i++)
         atomic_store_explicit(&file->words[i], 0, memory_order_relaxed);
     *ret_file = file;
     return 0;

@@ -395,12 +395,12 @@ static int compare_ids(const void *a, const void *b)
 
 static int index_series(struct journal_image *image)
 {
-    image->by_id = calloc(image->series_count + 1, sizeof image->by_id[0]);
+    image->by_id = calloc(image->series_count + 1, sizeof(const struct journal_series *));
     if (image->by_id == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < image->series_count; i++)
         image->by_id[i] = &image->series[i];
-    qsort(image->by_id, image->series_count, sizeof image->by_id[0], compare_ids);
+    qsort(image->by_id, image->series_count, sizeof(const struct journal_series *), compare_ids);
     return 0;
 }
 

@@ -29,7 +29,8 @@ struct evidence {
     uint8_t *bytes;
 };
 
-static void say(struct repair *repair, const char *path, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void say(struct repair *repair, const char *path,
+                                                      const char *format, va_list arguments)
 {
     char text[REPAIR_TEXT_BYTES];
     vsnprintf(text, sizeof text, format, arguments);

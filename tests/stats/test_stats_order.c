@@ -65,9 +65,21 @@ static void fill(unsigned data, uint64_t seed, double *ret, size_t count)
     }
 }
 
+static void *order_memory(size_t window)
+{
+    size_t bytes = stats_order_bytes(window, FRACTIONS);
+    return malloc(bytes);
+}
+
+static void *select_memory(void)
+{
+    size_t bytes = stats_select_bytes(FRACTIONS);
+    return malloc(bytes);
+}
+
 static void check_rolling(const double *values, size_t count, size_t window, uint64_t seed)
 {
-    void *memory = malloc(stats_order_bytes(window + 1, FRACTIONS));
+    void *memory = order_memory(window + 1);
     assert_non_null(memory);
     struct stats_order *order =
         stats_order_init(memory, window + 1, STATS_REAL, fractions, FRACTIONS);
@@ -117,7 +129,7 @@ static void test_whole_sets(void **unused)
     static double values[300000];
     static const size_t counts[] = {0, 1, 2, 3, 1000, 16384, 16385, 300000};
     struct stats_select *select =
-        stats_select_init(malloc(stats_select_bytes(FRACTIONS)), STATS_REAL, fractions, FRACTIONS);
+        stats_select_init(select_memory(), STATS_REAL, fractions, FRACTIONS);
     for (unsigned data = 0; data < 6; data++) {
         for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
             int passes = 0;
