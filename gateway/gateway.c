@@ -16,6 +16,7 @@
 #define SILENCE_MS_DEFAULT       15000
 #define MILLISECONDS_MAX         86400000
 #define QUEUE_BYTES_DEFAULT      ((uint64_t)256 << 20)
+#define LETTERS_BYTES_DEFAULT    ((uint64_t)64 << 20)
 /* ZeroMQ holds the whole window and a few HELLO besides. */
 #define QUEUE_FRAMES_EXTRA 16
 
@@ -56,6 +57,8 @@ static int take_options(struct ingest_gateway *gateway,
         return -EINVAL;
     if (own->queue_bytes == 0)
         own->queue_bytes = QUEUE_BYTES_DEFAULT;
+    if (own->dead_letters_bytes == 0)
+        own->dead_letters_bytes = LETTERS_BYTES_DEFAULT;
     if (own->queue_sync_ms < 0 || own->queue_sync_ms > MILLISECONDS_MAX)
         return -EINVAL;
     if (own->first_sequence == 0)
@@ -185,11 +188,13 @@ void ingest_gateway_status(const struct ingest_gateway *gateway,
         .queue_bytes = gateway->has_queue ? gateway->queue.used_bytes : 0,
         .queue_error = gateway->has_queue ? gateway->queue.error : 0,
         .lost_batches = gateway->lost_batches,
+        .dead_letters = gateway->dead_letters,
+        .dead_letters_lost = gateway->dead_letters_lost,
         .stored = gateway->stored,
         .durable = gateway->durable,
         .refused_batches = gateway->refused_batches,
         .refused_blocks = gateway->refused_blocks,
-        .late_samples = gateway->late_before + gateway->late_last,
+        .late_samples = gateway->late_before + gateway->late_last - gateway->late_earlier,
         .resent_batches = gateway->resent_batches,
         .reconnects = gateway->reconnects,
         .window_batches = gateway_window_count(&gateway->window),

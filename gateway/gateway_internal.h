@@ -3,6 +3,7 @@
 #define INGEST_GATEWAY_INTERNAL_H
 
 #include "batch.h"
+#include "dead_letters.h"
 #include "gateway_connection.h"
 #include "gateway_window.h"
 #include "ingest_gateway.h"
@@ -23,7 +24,10 @@ struct ingest_gateway {
     struct gateway_window window;
     struct queue queue; /* on disk; unused unless has_queue */
     bool has_queue;
-    bool is_greeted;       /* the daemon answered since the queue was opened */
+    struct dead_letters letters; /* open if has_queue */
+    uint64_t dead_letters;       /* kept */
+    uint64_t dead_letters_lost;  /* could not be */
+    bool is_greeted;             /* the daemon answered since the queue was opened */
     int64_t sync_due_ns;   /* monotonic: when what was written last is synced; 0 = nothing is due */
     int64_t mark_due_ns;   /* the same for writing down what is durable */
     uint64_t lost_batches; /* of the queue, that are known by number */
@@ -58,8 +62,9 @@ struct ingest_gateway {
     unsigned reopen_attempts;
     uint64_t random; /* state of the generator that spreads the pauses */
 
-    uint64_t late_last;   /* late samples as last told; begins anew when the daemon restarts */
-    uint64_t late_before; /* and those of its earlier lives */
+    uint64_t late_last;    /* late samples as last told; begins anew when the daemon restarts */
+    uint64_t late_before;  /* and those of its earlier lives */
+    uint64_t late_earlier; /* of the session before the queue was opened */
     uint64_t refused_batches;
     uint64_t refused_blocks;
     uint64_t resent_batches;
@@ -80,8 +85,9 @@ int64_t gateway_deadline(int timeout_ms);
 bool gateway_take_reply(struct ingest_gateway *gateway, const void *frame, size_t length,
                         int64_t now_ns);
 
-/* Tells the application about a refusal of a batch that it was not told about yet. */
-void gateway_refuse(struct ingest_gateway *gateway, const struct ingest_refusal *refusal);
+/* Tells the application about a refusal of a batch that it was not told about yet; with a queue the
+ * batch is kept as a dead letter first. */
+void gateway_refuse(struct ingest_gateway *gateway, struct ingest_refusal *refusal);
 
 /* Steps back: everything after `stored` is sent again. */
 void gateway_rewind(struct ingest_gateway *gateway);
@@ -117,7 +123,22 @@ int64_t gateway_queue_deadline(const struct ingest_gateway *gateway);
 bool gateway_is_done(const struct ingest_gateway *gateway, uint64_t mark);
 
 /* The daemon's first answer may tell that the queue is an older copy of itself. */
-void gateway_queue_greeted(struct ingest_gateway *gateway, uint64_t daemon_stored);
+void gateway_queue_greeted(struct ingest_gateway *gateway, uint64_t daemon_stored,
+                           uint64_t late_samples);
+
+/* gateway_letters.c. Opens the folder of dead letters, after the queue. */
+int gateway_letters_open(struct ingest_gateway *gateway);
+
+/* Keeps a refused batch, as far as there is a folder; fills in refusal->kept. */
+void gateway_letters_keep(struct ingest_gateway *gateway, const struct gateway_frame *frame,
+                          struct ingest_refusal *refusal);
+
+/* Samples in the blocks that were refused. */
+uint64_t gateway_samples_refused(const struct gateway_frame *frame,
+                                 const struct ingest_refusal *refusal);
+
+/* Waits until a frame of that length can be pushed. -EAGAIN, -EMSGSIZE and others. */
+int gateway_wait_for_room(struct ingest_gateway *gateway, size_t length, int64_t deadline_ns);
 
 /* gateway_push.c: where the blocks of a batch come from. Called twice for each index, in order. */
 typedef int (*gateway_block_source)(void *context, size_t index, struct wire_block *ret_block);

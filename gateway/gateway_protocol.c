@@ -105,7 +105,7 @@ static int replace_too_large(struct ingest_gateway *gateway, struct gateway_fram
                      header.frame_bytes - offsetof(struct wire_batch_header, frame_bytes));
     memcpy(bytes, &header, sizeof header);
 
-    const struct ingest_refusal refusal = {
+    struct ingest_refusal refusal = {
         .sequence = sequence,
         .code = WIRE_TOO_LARGE,
         .code_name = wire_code_name(WIRE_TOO_LARGE),

@@ -13,7 +13,7 @@
 /* Two samples of one series never share a nanosecond. */
 #define PERIOD_PS_MIN 1000
 
-static int wait_for_room(struct ingest_gateway *gateway, size_t length, int64_t deadline_ns)
+int gateway_wait_for_room(struct ingest_gateway *gateway, size_t length, int64_t deadline_ns)
 {
     for (;;) {
         gateway_advance(gateway);
@@ -74,7 +74,7 @@ int gateway_push_blocks(struct ingest_gateway *gateway, gateway_block_source sou
     size_t length = 0;
     int result = frame_length(source, context, block_count, &length);
     if (result == 0)
-        result = wait_for_room(gateway, length, gateway_deadline(timeout_ms));
+        result = gateway_wait_for_room(gateway, length, gateway_deadline(timeout_ms));
     if (result < 0)
         return result;
 

@@ -34,15 +34,18 @@ int gateway_queue_open(struct ingest_gateway *gateway)
     if (result < 0)
         return result;
     gateway->has_queue = true;
+    gateway->letters.folder_fd = -1;
     gateway->options.session = gateway->queue.session;
     gateway->options.first_sequence = gateway->queue.durable + 1;
-    return 0;
+    return gateway_letters_open(gateway);
 }
 
 void gateway_queue_close(struct ingest_gateway *gateway)
 {
-    if (gateway->has_queue)
+    if (gateway->has_queue) {
+        dead_letters_close(&gateway->letters);
         queue_shut(&gateway->queue);
+    }
     gateway->has_queue = false;
 }
 
@@ -202,12 +205,14 @@ bool gateway_is_done(const struct ingest_gateway *gateway, uint64_t mark)
     return gateway_window_count(&gateway->window) == 0 || mark + 1 >= gateway->window.next;
 }
 
-void gateway_queue_greeted(struct ingest_gateway *gateway, uint64_t daemon_stored)
+void gateway_queue_greeted(struct ingest_gateway *gateway, uint64_t daemon_stored,
+                           uint64_t late_samples)
 {
     struct queue *queue = &gateway->queue;
     if (!gateway->has_queue || gateway->is_greeted)
         return;
     gateway->is_greeted = true;
+    gateway->late_earlier = gateway->late_last = late_samples;
     if (daemon_stored < queue->began_at)
         return;
     /* It has batches that this queue never held: it was copied, and has gone on elsewhere. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-void gateway_refuse(struct ingest_gateway *gateway, const struct ingest_refusal *refusal)
+void gateway_refuse(struct ingest_gateway *gateway, struct ingest_refusal *refusal)
 {
     if (refusal->sequence != 0) {
         struct gateway_frame *frame = gateway_window_find(&gateway->window, refusal->sequence);
@@ -12,6 +12,8 @@ void gateway_refuse(struct ingest_gateway *gateway, const struct ingest_refusal 
         frame->is_refused = true;
         gateway->refused_batches++;
         gateway->refused_blocks += refusal->refused_blocks;
+        refusal->refused_samples = gateway_samples_refused(frame, refusal);
+        gateway_letters_keep(gateway, frame, refusal);
     }
     if (gateway->options.on_refused != NULL)
         gateway->options.on_refused(refusal, gateway->options.context);
@@ -114,11 +116,11 @@ bool gateway_take_reply(struct ingest_gateway *gateway, const void *frame, size_
     size_t text_bytes = reply.text_bytes < sizeof text ? reply.text_bytes : sizeof text - 1;
     memcpy(text, reply.text, text_bytes);
     text[text_bytes] = '\0';
-    const struct ingest_refusal refusal = {.sequence = reply.sequence,
-                                           .code = (unsigned)reply.code,
-                                           .code_name = wire_code_name((unsigned)reply.code),
-                                           .text = text,
-                                           .refused_blocks = reply.refused_blocks};
+    struct ingest_refusal refusal = {.sequence = reply.sequence,
+                                     .code = (unsigned)reply.code,
+                                     .code_name = wire_code_name((unsigned)reply.code),
+                                     .text = text,
+                                     .refused_blocks = reply.refused_blocks};
     if (reply.session != 0 && reply.session != gateway->options.session)
         return false;
     /* No gateway comes that far: counting on from there must not overflow. */
@@ -134,7 +136,7 @@ bool gateway_take_reply(struct ingest_gateway *gateway, const void *frame, size_
     }
     gateway->is_answered = true;
     gateway->reopen_attempts = 0;
-    gateway_queue_greeted(gateway, reply.stored);
+    gateway_queue_greeted(gateway, reply.stored, reply.late_samples);
     take_limits(gateway, &reply);
 
     uint64_t refused_before = gateway->refused_batches;

@@ -31,6 +31,13 @@ int queue_make_room(struct queue *queue, size_t frame_bytes)
     }
 }
 
+void queue_note_synced(struct queue *queue)
+{
+    queue->is_unsynced = false;
+    queue->synced = queue->last;
+    queue->durable_synced = queue->durable_written;
+}
+
 int queue_sync(struct queue *queue)
 {
     if (queue->error != 0)
@@ -40,8 +47,7 @@ int queue_sync(struct queue *queue)
     queue->error = queue_file_sync(queue->active_fd);
     if (queue->error != 0)
         return queue->error;
-    queue->is_unsynced = false;
-    queue->synced = queue->last;
+    queue_note_synced(queue);
     return 0;
 }
 

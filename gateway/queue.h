@@ -50,6 +50,7 @@ struct queue {
     uint64_t began_at; /* `next` when it was opened: what is from there on was pushed since */
     uint64_t durable;
     uint64_t durable_written;          /* as the files say */
+    uint64_t durable_synced;           /* as they say also after a power cut */
     uint64_t synced;                   /* batches up to here are synced */
     bool is_unsynced;                  /* something is written and not synced */
     bool is_closed;                    /* the last record says so */
@@ -139,6 +140,8 @@ int queue_segment_add(struct queue *queue, uint64_t first, uint64_t bytes);
 int queue_segment_begin(struct queue *queue);
 /* Removes the segments that hold nothing above `durable`, but for the active one. */
 void queue_segments_trim(struct queue *queue);
+/* All that is written to the active segment is synced. */
+void queue_note_synced(struct queue *queue);
 int queue_segment_write(struct queue *queue, struct queue_record_header *header,
                         const uint8_t *frame);
 

@@ -43,9 +43,23 @@ static void drop_first(struct queue *queue)
     queue->has_peeked = false;
 }
 
+/* What is removed must be known to be durable from what stays, or it would be missed after the next
+ * start. Where that cannot be written, it is removed all the same: a full disk needs the room. */
+static void record_durable(struct queue *queue)
+{
+    queue_write_mark(queue);
+    if (queue->error != 0)
+        return;
+    queue->error = queue_file_sync(queue->active_fd);
+    if (queue->error == 0)
+        queue_note_synced(queue);
+}
+
 void queue_segments_trim(struct queue *queue)
 {
     while (queue->segment_count > 1 && queue->segments[1].first <= queue->durable + 1) {
+        if (queue->segments[1].first > queue->durable_synced + 1)
+            record_durable(queue);
         char name[QUEUE_NAME_BYTES];
         queue_segment_name(queue->segments[0].first, name);
         /* One that stays is known by its number, and removed after the next start. */
@@ -90,7 +104,7 @@ int queue_segment_begin(struct queue *queue)
     }
     queue_close(&queue->active_fd);
     queue->active_fd = fd;
-    queue->durable_written = queue->durable;
+    queue->durable_written = queue->durable_synced = queue->durable;
     queue->is_torn = false;
     queue->is_closed = false;
     if (was_read) {

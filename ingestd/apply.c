@@ -336,6 +336,7 @@ static int apply_finish(struct applier *applier, uint64_t session, uint64_t sequ
             series_prefetch(applier->items[i + PREFETCH_BLOCKS].series);
         if (i % PAUSE_BLOCKS == PAUSE_BLOCKS - 1 && applier->pause != NULL)
             applier->pause(applier->pause_context);
+        verdict->block = (uint32_t)i;
         int result = apply_one(applier, &applier->items[i], session, sequence, now_ns, verdict);
         if (result < 0)
             return result;
@@ -372,7 +373,10 @@ int applier_batch(struct applier *applier, const struct client *writer, struct w
         *batch = again;
         return -EBUSY;
     }
-    return apply_finish(applier, batch->session, batch->sequence, now_ns, verdict);
+    result = apply_finish(applier, batch->session, batch->sequence, now_ns, verdict);
+    if (result == 0)
+        verdict_end(verdict, (uint32_t)applier->item_count);
+    return result;
 }
 
 int applier_lines(struct applier *applier, const struct client *writer,

@@ -4,6 +4,7 @@
 
 #include "reply.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,8 +17,13 @@ struct verdict {
     uint64_t late;       /* samples dropped as late */
     uint64_t clamped;    /* samples kept with another stamp */
     uint64_t duplicates; /* blocks that their series already had */
+    uint32_t block;      /* index of the one that is judged now */
+    uint32_t run_first;  /* of the refused blocks that follow each other, the last ones */
+    uint32_t run_end;    /* 0 = none was refused yet */
     char series[256];    /* printable name of the series that `code` is about, or "" */
     char text[WIRE_REPLY_TEXT_MAX + 1]; /* the reason, for the reply */
+    char refused_list[200]; /* the runs of refused blocks before the last one: "0,3-5" */
+    bool list_is_cut;
 };
 
 /* All is well so far. */
@@ -29,6 +35,10 @@ __attribute__((format(printf, 5, 6))) void verdict_refuse(struct verdict *verdic
                                                           enum wire_code code, const char *name,
                                                           size_t name_bytes, const char *format,
                                                           ...);
+
+/* All blocks of a batch of so many were judged: where some were refused and some not, the text
+ * tells which. */
+void verdict_end(struct verdict *verdict, uint32_t block_count);
 
 /* The whole batch is refused, with so many blocks. Nothing of it was applied. */
 __attribute__((format(printf, 4, 5))) void verdict_refuse_all(struct verdict *verdict,

@@ -65,9 +65,13 @@ struct ingest_block {
 struct ingest_refusal {
     uint64_t sequence; /* of the batch; 0 = the daemon did not say which */
     unsigned code;
-    const char *code_name;   /* "TYPE_MISMATCH", ... */
-    const char *text;        /* the daemon's sentence, terminated; valid during the callback */
-    uint32_t refused_blocks; /* in that batch; the other blocks were applied */
+    const char *code_name;    /* "TYPE_MISMATCH", ... */
+    const char *text;         /* the daemon's sentence, terminated; valid during the callback */
+    uint32_t refused_blocks;  /* in that batch; the other blocks were applied */
+    uint64_t refused_samples; /* in those blocks, as far as the daemon said which they are; 0 when
+                                 the batch is not known */
+    int kept; /* with a queue: 1 = kept as a dead letter; a negative errno why it is not, and so is
+                 lost: -EDQUOT: the folder is full. 0 without a queue */
 };
 
 /* What the queue on disk cannot give back: a part of it is damaged, or is not there. */
@@ -127,6 +131,13 @@ struct ingest_gateway_options {
      * sent without waiting for that; after such a loss numbers are left out, never used twice.
      * ingest_gateway_sync() syncs at once, and status.synced says how far it came. */
     int queue_sync_ms;
+
+    /* With a queue: the folder where what the daemon refused for good is kept, each batch in a file
+     * with the reason, until ingest_gateway_resend(). NULL = QUEUE/dead-letters. It may be shared
+     * by several gateways. When it holds dead_letters_bytes (0 = 64 MiB), further ones are dropped,
+     * which on_refused tells. */
+    const char *dead_letters;
+    uint64_t dead_letters_bytes;
 
     /* Pause before a new connection: random in [min, 3 min), then doubling up to max. 0 = 500 and
      * 30,000. */
@@ -215,6 +226,27 @@ INGEST_GATEWAY_API int ingest_gateway_drain(struct ingest_gateway *gateway, enum
  * queue; -EIO and others: see status.queue_error. */
 INGEST_GATEWAY_API int ingest_gateway_sync(struct ingest_gateway *gateway);
 
+struct ingest_resend {
+    uint64_t letters;  /* are in the queue again */
+    uint64_t samples;  /* in them */
+    uint64_t unusable; /* damaged, of another version, or too large for the daemon or the queue:
+                          they stay in the folder */
+    uint64_t left;     /* all that stay, those included */
+};
+
+/* Sends the dead letters of options.dead_letters again, after what made the daemon refuse them was
+ * mended: each becomes a batch of the queue, with a number of its own, and its file is removed.
+ * Also over a crash each is sent once. Of a batch that was refused in part only the blocks that
+ * were refused are sent again; where a daemon does not say which they are (ours does as far as they
+ * fit in its text), all are, and of those that it has it drops samples with times of their own as
+ * late but stores those that are stamped on arrival twice. Samples that are not later than what
+ * their series holds meanwhile are late.
+ *
+ * Waits up to timeout_ms for room in the queue. 0; -EINVAL: there is no queue; -EAGAIN: no room,
+ * the rest stays; others as ingest_gateway_push(). *ret_resend is set in any case. */
+INGEST_GATEWAY_API int ingest_gateway_resend(struct ingest_gateway *gateway, int timeout_ms,
+                                             struct ingest_resend *ret_resend);
+
 struct ingest_gateway_status {
     uint64_t session;
     uint64_t pushed; /* sequence of the newest batch pushed */
@@ -222,7 +254,7 @@ struct ingest_gateway_status {
     uint64_t durable;
     uint64_t refused_batches; /* with at least one block refused */
     uint64_t refused_blocks;
-    uint64_t late_samples; /* dropped by the daemon as late, in this session */
+    uint64_t late_samples; /* dropped by the daemon as late, since it was opened */
     uint64_t resent_batches;
     uint64_t reconnects;
     uint32_t window_batches; /* kept now */
@@ -232,7 +264,9 @@ struct ingest_gateway_status {
     int connected;            /* 1 when the daemon answered since the connection was opened */
     uint64_t synced;          /* the queue: batches up to here survive a power cut of the gateway */
     uint64_t queue_bytes;     /* that it takes on disk */
-    uint64_t lost_batches;    /* of it, damaged or missing, as far as they can be counted */
+    uint64_t dead_letters;    /* kept since it was opened */
+    uint64_t dead_letters_lost; /* that could not be kept */
+    uint64_t lost_batches;      /* of it, damaged or missing, as far as they can be counted */
     int queue_error; /* a negative errno: its disk failed. What it holds goes on being sent, pushes
                         return this; open the gateway anew to go on */
     unsigned delay_code; /* why the daemon asked to wait (STORE_FULL, BUSY); 0 = it does not */

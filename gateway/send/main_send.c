@@ -14,6 +14,8 @@ static bool is_live(const struct send_options *options)
         return true;
     if (options->input == SEND_COSINE)
         return !options->has_t0;
+    if (options->input == SEND_DRAIN || options->input == SEND_LETTERS)
+        return false;
     return strcmp(options->file, "-") == 0;
 }
 
@@ -56,6 +58,11 @@ int main(int argc, char **argv)
         break;
     case SEND_HOST:
         status = send_host(&options, sender);
+        break;
+    case SEND_DRAIN:
+        break;
+    case SEND_LETTERS:
+        status = sender_resend(sender);
         break;
     case SEND_COSINE:
         status = send_cosine(&options, sender);

@@ -2,6 +2,7 @@
 
 #include "clock_ns.h"
 #include "log.h"
+#include "queue.h"
 #include "time_text.h"
 #include "units.h"
 
@@ -21,8 +22,12 @@
 /* One sample a year is slow enough. */
 #define RATE_HZ_MIN 3e-8
 
-#define FILES (SEND_NPY | SEND_CSV | SEND_RAW)
-#define ALL   (FILES | SEND_LINES | SEND_HOST | SEND_COSINE)
+#define FILES   (SEND_NPY | SEND_CSV | SEND_RAW)
+#define SOURCES (FILES | SEND_LINES | SEND_HOST | SEND_COSINE)
+#define ALL     (SOURCES | SEND_DRAIN | SEND_LETTERS)
+/* Lost by a power cut of this machine, at most. */
+#define QUEUE_SYNC_MS_DEFAULT 1000
+#define QUEUE_SYNC_NS_MAX     (3600 * NS_PER_S)
 
 enum option_code {
     OPTION_CONNECT = 1,
@@ -47,6 +52,11 @@ enum option_code {
     OPTION_KEY,
     OPTION_SERVER_KEY,
     OPTION_TIMEOUT,
+    OPTION_QUEUE,
+    OPTION_QUEUE_SIZE,
+    OPTION_QUEUE_SYNC,
+    OPTION_DRAIN,
+    OPTION_LETTERS,
     OPTION_QUIET,
     OPTION_VERSION,
     OPTION_HELP,
@@ -82,6 +92,11 @@ static const struct {
     [OPTION_KEY] = {"key", true, ALL},
     [OPTION_SERVER_KEY] = {"server-key", true, ALL},
     [OPTION_TIMEOUT] = {"timeout", true, ALL},
+    [OPTION_QUEUE] = {"queue", true, ALL},
+    [OPTION_QUEUE_SIZE] = {"queue-size", true, ALL},
+    [OPTION_QUEUE_SYNC] = {"queue-sync", true, SOURCES},
+    [OPTION_DRAIN] = {"drain", false, ALL},
+    [OPTION_LETTERS] = {"resend-dead-letters", false, ALL},
     [OPTION_QUIET] = {"quiet", false, ALL},
     [OPTION_VERSION] = {"version", false, ALL},
     [OPTION_HELP] = {"help", false, ALL},
@@ -123,11 +138,20 @@ static const char help_text[] =
     "  --key FILE           this sender's secret certificate, for a daemon with CURVE\n"
     "  --server-key KEY     the daemon's public key, 40 characters, or its certificate\n"
     "  --timeout D          give up on a daemon that does not answer (10s)\n"
+    "Queue on disk\n"
+    "  --queue DIR          keep in DIR what is not durable, and send it first next time\n"
+    "  --queue-size BYTES   of DIR, at most (256MiB)\n"
+    "  --queue-sync D       written to the disk at the latest after that long (1s); 0:\n"
+    "                       each batch before the next one is read\n"
+    "  --drain              no input: send what is in the queue\n"
+    "  --resend-dead-letters  no input: send again what the daemon refused\n"
+    "Other\n"
     "  --quiet              no progress\n"
     "  --version  --help\n"
     "\n"
     "Exit: 0; 1 something was refused; 64 usage; 65 bad data; 66 no such file;\n"
-    "74 reading failed; 75 the daemon did not answer; 78 a key file that will not do.\n";
+    "74 reading, or the queue's disk, failed; 75 the daemon did not answer;\n"
+    "78 a key file that will not do.\n";
 
 int send_fail(int status, const char *format, ...)
 {
@@ -201,6 +225,16 @@ static bool parse_positive_duration(const char *text, int64_t *ret_ns)
     return units_parse_duration_ns(text, ret_ns) && *ret_ns > 0;
 }
 
+/* A time above 0 is never taken for 0, which means something else. */
+static bool parse_queue_sync(const char *text, struct send_options *options)
+{
+    int64_t sync_ns;
+    if (!units_parse_duration_ns(text, &sync_ns) || sync_ns > QUEUE_SYNC_NS_MAX)
+        return false;
+    options->queue_sync_ms = (int)((sync_ns + NS_PER_MS - 1) / NS_PER_MS);
+    return true;
+}
+
 static bool parse_value(enum option_code code, const char *text, struct send_options *options)
 {
     switch (code) {
@@ -248,6 +282,14 @@ static bool parse_value(enum option_code code, const char *text, struct send_opt
     case OPTION_TIMEOUT:
         return parse_positive_duration(text, &options->timeout_ns) &&
                options->timeout_ns <= TIMEOUT_NS_MAX;
+    case OPTION_QUEUE:
+        options->queue = text;
+        return text[0] != '\0';
+    case OPTION_QUEUE_SIZE:
+        return units_parse_bytes(text, &options->queue_bytes) &&
+               options->queue_bytes >= QUEUE_BYTES_MIN;
+    case OPTION_QUEUE_SYNC:
+        return parse_queue_sync(text, options);
     case OPTION_SEED:
         return units_parse_u64(text, UINT64_MAX, &options->seed);
     default:
@@ -264,14 +306,19 @@ static bool has_suffix(const char *text, const char *suffix)
 /* Which input the options and the file's name ask for. -1, or the status to exit with. */
 static int choose_input(const bool *given, int argc, char **argv, struct send_options *options)
 {
-    int sources = given[OPTION_LINES] + given[OPTION_HOST] + given[OPTION_COSINE];
+    int sources = given[OPTION_LINES] + given[OPTION_HOST] + given[OPTION_COSINE] +
+                  given[OPTION_DRAIN] + given[OPTION_LETTERS];
     int files = argc - optind;
     if (sources > 1)
-        return send_fail(EX_USAGE, "--lines, --host and --cosine: give one of them");
+        return send_fail(EX_USAGE,
+                         "--lines, --host, --cosine, --drain and --resend-dead-letters: give one "
+                         "of them");
     if (files > 1)
         return send_fail(EX_USAGE, "one FILE at a time: %s, %s", argv[optind], argv[optind + 1]);
-    if (files == 1 && (given[OPTION_HOST] || given[OPTION_COSINE]))
-        return send_fail(EX_USAGE, "%s: --host and --cosine read no file", argv[optind]);
+    if (files == 1 && sources == 1 && !given[OPTION_LINES])
+        return send_fail(EX_USAGE,
+                         "%s: --host, --cosine, --drain and --resend-dead-letters read no file",
+                         argv[optind]);
     options->file = files == 1 ? argv[optind] : "-";
 
     if (given[OPTION_LINES])
@@ -280,6 +327,10 @@ static int choose_input(const bool *given, int argc, char **argv, struct send_op
         options->input = SEND_HOST;
     else if (given[OPTION_COSINE])
         options->input = SEND_COSINE;
+    else if (given[OPTION_DRAIN])
+        options->input = SEND_DRAIN;
+    else if (given[OPTION_LETTERS])
+        options->input = SEND_LETTERS;
     else if (files == 0)
         return send_fail(EX_USAGE, "nothing to send: give FILE.npy, FILE.csv, - (standard input), "
                                    "--lines, --host or --cosine (--help says more)");
@@ -301,8 +352,10 @@ static int choose_input(const bool *given, int argc, char **argv, struct send_op
 static int check(const bool *given, const struct send_options *options)
 {
     static const char *const input_names[] = {
-        [SEND_NPY] = ".npy input", [SEND_CSV] = "CSV input", [SEND_RAW] = "raw input",
-        [SEND_LINES] = "--lines",  [SEND_HOST] = "--host",   [SEND_COSINE] = "--cosine"};
+        [SEND_NPY] = ".npy input", [SEND_CSV] = "CSV input",
+        [SEND_RAW] = "raw input",  [SEND_LINES] = "--lines",
+        [SEND_HOST] = "--host",    [SEND_COSINE] = "--cosine",
+        [SEND_DRAIN] = "--drain",  [SEND_LETTERS] = "--resend-dead-letters"};
     for (int code = 1; code < OPTION_END; code++)
         if (given[code] && (known_options[code].inputs & (int)options->input) == 0)
             return send_fail(EX_USAGE, "--%s means nothing to %s", known_options[code].name,
@@ -313,6 +366,10 @@ static int check(const bool *given, const struct send_options *options)
         return send_fail(EX_USAGE, "--connect URL is missing, as tcp://127.0.0.1:5570");
     if (given[OPTION_KEY] != given[OPTION_SERVER_KEY])
         return send_fail(EX_USAGE, "--key and --server-key belong together");
+    bool wants_queue = given[OPTION_QUEUE_SIZE] || given[OPTION_QUEUE_SYNC] ||
+                       given[OPTION_DRAIN] || given[OPTION_LETTERS];
+    if (wants_queue && options->queue == NULL)
+        return send_fail(EX_USAGE, "--queue DIR is missing");
     bool is_file = ((int)options->input & FILES) != 0;
     if (is_file && options->series == NULL)
         return send_fail(EX_USAGE, "--series NAME is missing");
@@ -334,7 +391,10 @@ static int check(const bool *given, const struct send_options *options)
 
 int send_options_parse(int argc, char **argv, struct send_options *ret_options)
 {
-    struct send_options options = {.is_durable = true, .timeout_ns = TIMEOUT_DEFAULT_NS, .seed = 1};
+    struct send_options options = {.is_durable = true,
+                                   .timeout_ns = TIMEOUT_DEFAULT_NS,
+                                   .seed = 1,
+                                   .queue_sync_ms = QUEUE_SYNC_MS_DEFAULT};
     struct option table[OPTION_END] = {{0}};
     for (int code = 1; code < OPTION_END; code++)
         table[code - 1] = (struct option){

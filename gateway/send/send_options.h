@@ -15,7 +15,9 @@ enum send_input {
     SEND_RAW = 4,
     SEND_LINES = 8,
     SEND_HOST = 16,
-    SEND_COSINE = 32
+    SEND_COSINE = 32,
+    SEND_DRAIN = 64,   /* nothing: only what is in the queue */
+    SEND_LETTERS = 128 /* what was refused */
 };
 
 /* Unit of numeric times in a CSV file. */
@@ -27,6 +29,9 @@ struct send_options {
     const char *series;   /* for --host what stands before the sensors' names; NULL = not given */
     const char *key_file; /* of CURVE, NULL = none; so is the next */
     const char *server_key;
+    const char *queue;    /* folder of the queue on disk; NULL = none */
+    uint64_t queue_bytes; /* 0 = not given */
+    int queue_sync_ms;
     const char *name;        /* NULL = this host's */
     const char *file;        /* "-" = standard input */
     const char *times_file;  /* NULL = none */

@@ -15,7 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLICE_MS             100
+#define SLICE_MS 100
+/* So long a source is held up by asking a daemon that may be away. */
+#define QUEUE_ANSWER_NS (2 * NS_PER_S)
+/* What is assumed of a daemon that has not answered: the default of its max_batch. */
+#define FRAME_BYTES_ASSUMED  ((size_t)4 << 20)
 #define DRAIN_INTERRUPTED_NS (2 * NS_PER_S)
 /* A daemon that is there but busy is given this many times --timeout. */
 #define SILENCE_TIMEOUTS 3
@@ -50,6 +54,12 @@ static void tell_trouble(struct sender *sender, const char *trouble)
     sender->trouble = trouble;
 }
 
+static const char *what_stays(const struct sender *sender)
+{
+    return sender->options->queue != NULL ? "; what is in the queue is sent when it is opened again"
+                                          : "";
+}
+
 /* 0, SENDER_INTERRUPTED, or the status to exit with: there is no use in waiting longer. */
 static int check_patience(struct sender *sender)
 {
@@ -57,31 +67,37 @@ static int check_patience(struct sender *sender)
     ingest_gateway_status(sender->gateway, &status);
     int64_t now_ns = clock_monotonic_ns();
     int64_t timeout_ns = sender->options->timeout_ns;
-    if (status.answered_ms < 0 && now_ns - sender->opened_ns > timeout_ns) {
+    const bool has_queue = sender->options->queue != NULL;
+    const bool is_at_end = sender->drain_began_ns != 0;
+    /* Who goes on filling a queue does not wait for a daemon; at the end what is in it may stay. */
+    const bool is_patient = (sender->is_live && !(has_queue && is_at_end)) ||
+                            (has_queue && !is_at_end && !sender->is_held_up);
+    int64_t began_ns = has_queue && is_at_end ? sender->drain_began_ns : sender->opened_ns;
+    if (status.answered_ms < 0 && now_ns - began_ns > timeout_ns && !(has_queue && is_patient)) {
         sender_clear_progress(sender);
-        return send_fail(EX_TEMPFAIL, "%s: no daemon answers%s%s", sender->options->endpoint,
+        return send_fail(EX_TEMPFAIL, "%s: no daemon answers%s%s%s", sender->options->endpoint,
                          status.trouble != NULL ? ": " : "",
-                         status.trouble != NULL ? status.trouble : "");
+                         status.trouble != NULL ? status.trouble : "", what_stays(sender));
     }
     if (is_interrupted)
         return SENDER_INTERRUPTED;
     if (status.answered_ms >= 0)
         tell_trouble(sender, status.trouble);
-    if (sender->is_live || status.answered_ms < 0)
+    if (is_patient || status.answered_ms < 0)
         return 0;
     /* While the connection stands it may be busy: the gateway asks, and breaks it when nothing
      * comes back. */
     if (status.durable < status.pushed && !status.connected &&
-        status.answered_ms * NS_PER_MS > timeout_ns) {
+        status.answered_ms * NS_PER_MS > timeout_ns && now_ns - began_ns > timeout_ns) {
         sender_clear_progress(sender);
-        return send_fail(EX_TEMPFAIL, "%s: the daemon does not answer any more%s%s",
+        return send_fail(EX_TEMPFAIL, "%s: the daemon does not answer any more%s%s%s",
                          sender->options->endpoint, status.trouble != NULL ? ": " : "",
-                         status.trouble != NULL ? status.trouble : "");
+                         status.trouble != NULL ? status.trouble : "", what_stays(sender));
     }
     if (status.delay_code != 0 && now_ns - sender->stored_moved_ns > timeout_ns) {
         sender_clear_progress(sender);
-        return send_fail(EX_TEMPFAIL, "%s: the daemon goes on asking to wait: %s",
-                         sender->options->endpoint, sender->delay_text);
+        return send_fail(EX_TEMPFAIL, "%s: the daemon goes on asking to wait: %s%s",
+                         sender->options->endpoint, sender->delay_text, what_stays(sender));
     }
     return 0;
 }
@@ -100,10 +116,24 @@ static int wait_for_answer(struct sender *sender)
     }
 }
 
+/* With a queue it is only about the largest batch that the daemon takes: a file waits a moment for
+ * that, and then goes without. */
+static void ask_for_limits(struct sender *sender)
+{
+    struct ingest_gateway_status status;
+    int64_t limit_ns = sender->options->timeout_ns < QUEUE_ANSWER_NS ? sender->options->timeout_ns
+                                                                     : QUEUE_ANSWER_NS;
+    do {
+        ingest_gateway_poll(sender->gateway, sender->is_live ? 0 : SLICE_MS);
+        ingest_gateway_status(sender->gateway, &status);
+    } while (!sender->is_live && !status.connected && !is_interrupted &&
+             clock_monotonic_ns() - sender->opened_ns < limit_ns);
+}
+
 static void free_sender(struct sender *sender)
 {
     ingest_gateway_close(sender->gateway);
-    free(sender->batches);
+    free(sender->points);
     free(sender);
 }
 
@@ -126,7 +156,7 @@ static int check_keys(const struct send_options *options)
     }
 }
 
-static int open_failure(const struct send_options *options, int result)
+int sender_open_failure(const struct send_options *options, int result)
 {
     switch (result) {
     case 0:
@@ -147,19 +177,19 @@ static int open_failure(const struct send_options *options, int result)
 int sender_open(const struct send_options *options, bool is_live, struct sender **ret_sender)
 {
     struct sender *sender = calloc(1, sizeof *sender);
-    struct sent_batch *batches = calloc(SENDER_BATCHES_REMEMBERED, sizeof *batches);
-    if (sender == NULL || batches == NULL) {
+    struct sent_point *points = calloc(SENDER_POINTS, sizeof *points);
+    if (sender == NULL || points == NULL) {
         free(sender);
-        free(batches);
+        free(points);
         return send_fail(EX_OSERR, "out of memory");
     }
     sender->options = options;
     sender->is_live = is_live;
-    sender->batches = batches;
+    sender->points = points;
     sender->opened_ns = sender->stored_moved_ns = clock_monotonic_ns();
     catch_signals();
     int64_t silence_ms = SILENCE_TIMEOUTS * options->timeout_ns / NS_PER_MS;
-    const struct ingest_gateway_options gateway_options = {
+    struct ingest_gateway_options gateway_options = {
         .endpoint = options->endpoint,
         .name = options->name,
         .key_file = options->key_file,
@@ -171,12 +201,18 @@ int sender_open(const struct send_options *options, bool is_live, struct sender 
         .on_progress = sender_on_progress,
         .on_refused = sender_on_refused,
         .on_delayed = sender_on_delayed,
+        .on_lost = sender_on_lost,
         .context = sender,
     };
     int result = check_keys(options);
-    if (result == 0)
-        result = open_failure(options, ingest_gateway_open(&gateway_options, &sender->gateway));
-    if (result == 0)
+    if (result == 0 && options->queue != NULL)
+        result = sender_open_queue(sender, &gateway_options);
+    else if (result == 0)
+        result =
+            sender_open_failure(options, ingest_gateway_open(&gateway_options, &sender->gateway));
+    if (result == 0 && options->queue != NULL)
+        ask_for_limits(sender);
+    else if (result == 0)
         result = wait_for_answer(sender);
     if (result != 0) {
         free_sender(sender);
@@ -186,18 +222,6 @@ int sender_open(const struct send_options *options, bool is_live, struct sender 
     return 0;
 }
 
-static void remember(struct sender *sender, uint64_t sequence, uint64_t samples,
-                     const struct ingest_block *blocks, size_t block_count)
-{
-    sender->sent_samples += samples;
-    struct sent_batch *batch = sender_batch(sender, sequence);
-    *batch = (struct sent_batch){.samples = samples,
-                                 .samples_up_to = sender->sent_samples,
-                                 .block_count = (uint32_t)block_count};
-    if (blocks != NULL && block_count == 1)
-        snprintf(batch->series, sizeof batch->series, "%s", blocks[0].name);
-}
-
 /* What a push that failed means to the program; 0: try again. */
 static int push_failure(struct sender *sender, int result)
 {
@@ -205,6 +229,7 @@ static int push_failure(struct sender *sender, int result)
     switch (result) {
     case -EAGAIN:
         sender_show_progress(sender);
+        sender->is_held_up = true;
         return check_patience(sender);
     case -EMSGSIZE:
         return send_fail(EX_DATAERR,
@@ -214,6 +239,14 @@ static int push_failure(struct sender *sender, int result)
     case -EINVAL:
         return send_fail(EX_DATAERR, "a series' name is longer than %d bytes or empty",
                          WIRE_NAME_BYTES_MAX);
+    case -ENOSPC:
+    case -EDQUOT:
+    case -EFBIG:
+    case -EIO:
+    case -EROFS:
+        if (sender->options->queue != NULL)
+            return send_fail(EX_IOERR, "--queue %s: %s", sender->options->queue, strerror(-result));
+        return send_fail(EX_OSERR, "sending: %s", strerror(-result));
     default:
         return send_fail(EX_OSERR, "sending: %s", strerror(-result));
     }
@@ -224,11 +257,14 @@ int sender_push(struct sender *sender, const struct ingest_block *blocks, size_t
     uint64_t samples = 0;
     for (size_t i = 0; i < block_count; i++)
         samples += blocks[i].count;
+    if (block_count == 1)
+        snprintf(sender->series, sizeof sender->series, "%s", blocks[0].name);
     for (;;) {
         uint64_t sequence;
         int result = ingest_gateway_push(sender->gateway, blocks, block_count, SLICE_MS, &sequence);
         if (result == 0) {
-            remember(sender, sequence, samples, blocks, block_count);
+            sender->is_held_up = false;
+            sender_note_batch(sender, sequence, samples);
             sender_show_progress(sender);
             return is_interrupted ? SENDER_INTERRUPTED : 0;
         }
@@ -244,6 +280,7 @@ int sender_push_lines(struct sender *sender, const char *text, size_t text_bytes
     struct ingest_lines lines;
     for (;;) {
         int result = ingest_gateway_push_lines(sender->gateway, text, text_bytes, SLICE_MS, &lines);
+        sender->is_held_up = false;
         if (result == 0)
             break;
         int status = push_failure(sender, result);
@@ -253,7 +290,7 @@ int sender_push_lines(struct sender *sender, const char *text, size_t text_bytes
     if (lines.samples > 0) {
         struct ingest_gateway_status status;
         ingest_gateway_status(sender->gateway, &status);
-        remember(sender, status.pushed, lines.samples, NULL, 1);
+        sender_note_batch(sender, status.pushed, lines.samples);
     }
     sender->strings_skipped += lines.strings_skipped;
     if (lines.lines_bad > 0) {
@@ -299,13 +336,13 @@ size_t sender_frame_bytes_max(const struct sender *sender)
 {
     struct ingest_gateway_status status;
     ingest_gateway_status(sender->gateway, &status);
-    return status.frame_bytes_max;
+    return status.frame_bytes_max > 0 ? status.frame_bytes_max : FRAME_BYTES_ASSUMED;
 }
 
 /* Until everything is acknowledged: 0, or the status to exit with. */
 static int drain(struct sender *sender)
 {
-    int64_t began_ns = clock_monotonic_ns();
+    int64_t began_ns = sender->drain_began_ns = clock_monotonic_ns();
     enum ingest_ack ack = sender->options->is_durable ? INGEST_DURABLE : INGEST_STORED;
     for (;;) {
         if (ingest_gateway_drain(sender->gateway, ack, SLICE_MS) == 0)
@@ -317,8 +354,9 @@ static int drain(struct sender *sender)
         if (status == SENDER_INTERRUPTED &&
             clock_monotonic_ns() - began_ns > DRAIN_INTERRUPTED_NS) {
             sender_clear_progress(sender);
-            return send_fail(EX_TEMPFAIL, "interrupted before everything was %s",
-                             sender->options->is_durable ? "durable" : "stored");
+            return send_fail(EX_TEMPFAIL, "interrupted before everything was %s%s",
+                             sender->options->is_durable ? "durable" : "stored",
+                             what_stays(sender));
         }
     }
 }

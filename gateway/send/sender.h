@@ -31,6 +31,9 @@ int sender_push_lines(struct sender *sender, const char *text, size_t text_bytes
  * status to exit with. */
 int sender_wait(struct sender *sender, int fd, int64_t until_monotonic_ns);
 
+/* Puts what was refused back into a queue. 0 or the status to exit with. */
+int sender_resend(struct sender *sender);
+
 /* Bytes of the largest frame that the daemon takes. */
 size_t sender_frame_bytes_max(const struct sender *sender);
 

@@ -5,28 +5,33 @@
 
 #include "sender.h"
 
-#define SENDER_WINDOW_BATCHES     4096
-#define SENDER_BATCHES_REMEMBERED ((size_t)2 * SENDER_WINDOW_BATCHES)
+#define SENDER_WINDOW_BATCHES 4096
+#define SENDER_POINTS         ((size_t)2 * SENDER_WINDOW_BATCHES)
 
-/* What a sequence stands for. */
-struct sent_batch {
-    uint64_t samples;
-    uint64_t samples_up_to; /* of this and all batches before it */
-    uint32_t block_count;
-    char series[64]; /* of a batch with one block: its beginning */
+/* How many samples a sequence stands for. */
+struct sent_point {
+    uint64_t sequence;
+    uint64_t samples_up_to; /* of this and all batches of this run before it */
 };
 
 struct sender {
     const struct send_options *options;
     struct ingest_gateway *gateway;
     bool is_live;
-    struct sent_batch *batches; /* of sequence s: at s % SENDER_BATCHES_REMEMBERED */
+    /* Of batches that are not durable. When there are too many every second one goes, and what is
+     * shown meanwhile is a little behind. */
+    struct sent_point *points;
+    size_t point_count;
+    uint64_t first_sequence; /* of this run: what a queue held before has lower ones */
+    char series[64];         /* of batches with one block: its beginning */
     uint64_t sent_samples;
     uint64_t refused_samples;
     uint64_t bad_lines;
     uint64_t strings_skipped;
     bool has_refusals;
+    bool is_held_up; /* there was no room for the last batch */
     int64_t opened_ns;
+    int64_t drain_began_ns;  /* 0 = the input is not at its end */
     int64_t stored_moved_ns; /* when `stored` last moved on */
     uint64_t stored;
     char delay_text[128]; /* why the daemon asked to wait, last */
@@ -35,11 +40,19 @@ struct sender {
     int64_t progress_shown_ns;
 };
 
-struct sent_batch *sender_batch(struct sender *sender, uint64_t sequence);
+/* Notes that the next batch, of that sequence, has so many samples. */
+void sender_note_batch(struct sender *sender, uint64_t sequence, uint64_t samples);
+
+/* What a failure of ingest_gateway_open() means: the status to exit with, said why. */
+int sender_open_failure(const struct send_options *options, int result);
+
+/* sender_queue.c: opens the gateway with the queue that the options name. */
+int sender_open_queue(struct sender *sender, struct ingest_gateway_options *gateway_options);
 
 /* Callbacks of the gateway; `context` is the sender. */
 void sender_on_progress(uint64_t stored, uint64_t durable, void *context);
 void sender_on_refused(const struct ingest_refusal *refusal, void *context);
+void sender_on_lost(const struct ingest_loss *loss, void *context);
 void sender_on_delayed(const struct ingest_refusal *reason, void *context);
 
 /* Progress is one line of a terminal, written over; it is cleared before anything else is said. */

@@ -50,6 +50,25 @@ static void test_a_kill_leaves_what_was_written(void **state)
     assert_int_equal(context->loss_count, 0);
 }
 
+/* What was removed is not missed, also when nothing was written after it. */
+static void test_a_kill_after_files_were_removed(void **state)
+{
+    struct queue_context *context = *state;
+    context->limit_bytes = QUEUE_BYTES_MIN;
+    open_queue(context);
+    while (context->queue.segment_count < 4)
+        append(context, 1);
+    uint64_t last = context->queue.last, durable = context->queue.segments[2].first + 3;
+    queue_forget(&context->queue, durable);
+    assert_int_equal(context->queue.segment_count, 2);
+    drop_queue(context);
+    open_queue(context);
+    assert_true(context->queue.durable == durable);
+    expect(context, durable + 1, last);
+    expect_end(context);
+    assert_int_equal(context->loss_count, 0);
+}
+
 static void test_one_has_the_queue(void **state)
 {
     struct queue_context *context = *state;
@@ -249,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         QUEUE_TEST(test_batches_come_back_in_order),
         QUEUE_TEST(test_a_kill_leaves_what_was_written),
+        QUEUE_TEST(test_a_kill_after_files_were_removed),
         QUEUE_TEST(test_one_has_the_queue),
         QUEUE_TEST(test_it_is_bounded),
         QUEUE_TEST(test_a_backlog_is_streamed),
