@@ -76,6 +76,11 @@ int store_add_found(struct store *store, const char *name);
 /* Visits the name of every folder that has a head.npy, in no order; stops as store_for_each(). */
 int store_for_each_name(const struct store *store, int (*visit)(const char *name, void *context),
                         void *context);
+/* store_series.c: reads all series that are there. */
+int store_scan(struct store *store);
+/* store_start.c: recovers a store that is locked and whose folders are open, begins its journal,
+ * and has STATE say running. */
+int store_start(struct store *store, const char *path, struct error_text *error);
 /* Takes it out again everywhere and frees it. */
 void store_drop(struct store *store, struct series *series);
 
