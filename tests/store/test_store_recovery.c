@@ -263,6 +263,7 @@ static void test_delete_survives(void **state)
     struct series *gone = fixture_create(fixture, "gone", SERIES_EXPLICIT, &ring_rule);
     assert_int_equal(append_count(gone, 5), 0);
     fixture_flush(fixture);
+    assert_int_equal(append_count(gone, 5), 0); /* not flushed */
     assert_int_equal(fixture_delete(fixture, gone), 0);
     cut_power(fixture);
     fixture_open(fixture);
