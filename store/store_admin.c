@@ -91,9 +91,9 @@ int store_delete(struct store *store, struct series *const *series, size_t count
     int result = 0;
     if (store_wants_all_sessions(store, 0))
         result = store_flush_now(store, FLUSH_SYNC, store->sessions, store->session_count, error);
-    /* What they have not flushed goes with them. */
-    for (size_t i = 0; i < count; i++)
-        store_mark_clean(store, series[i]);
+    /* A record removes what an earlier one knows. */
+    else if (store->dirty_count > 0)
+        result = store_flush_now(store, FLUSH_RECORD, NULL, 0, error);
     if (result == 0 && note_removed(store, series, count) < 0)
         result = error_set(error, -ENOMEM, "no memory to delete %zu series", count);
     /* First the journal says so: from then on whoever opens the store finishes it. */

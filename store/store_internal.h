@@ -95,9 +95,6 @@ static inline void store_mark_dirty(struct store *store, struct series *series)
     series->is_dirty = true;
 }
 
-/* Takes it out of that list. */
-void store_mark_clean(struct store *store, struct series *series);
-
 /* ---- store_map_cache.c ---- */
 
 /* From vm.max_map_count: three mappings a series, and some left for the rest of

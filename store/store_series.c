@@ -42,20 +42,14 @@ static void forget(struct series **list, size_t *count, const struct series *ser
     }
 }
 
-void store_mark_clean(struct store *store, struct series *series)
-{
-    if (series->is_dirty)
-        forget(store->dirty, &store->dirty_count, series);
-    series->is_dirty = false;
-}
-
 void store_drop(struct store *store, struct series *series)
 {
     store_index_remove(&store->index, series);
     store->reserved_bytes -= series->file_bytes;
     if (series->broken != NULL)
         store->broken_count--;
-    store_mark_clean(store, series);
+    if (series->is_dirty)
+        forget(store->dirty, &store->dirty_count, series);
     if (series->is_unsynced)
         forget(store->unsynced, &store->unsynced_count, series);
     if (store->flush != NULL)
