@@ -3,7 +3,9 @@
 repository; this says where they come from. Seeds of other targets are left alone."""
 
 import os
+import struct
 import sys
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
@@ -57,8 +59,43 @@ def replies():
     yield "bytes", b"\xff\xfe\xc3\x28\xe2\x82\xac\xf0\x9f\x98\x80\x00\x1b[2J"
 
 
+def queues():
+    """Files of a queue (docs/gateway-queue.md) and a dead letter."""
+    def header(first=1, durable=0):
+        rest = struct.pack("<IQQQq16s", 1, 7, first, durable, 1, bytes(range(16)))
+        return b"INGESTQ1" + struct.pack("<I", zlib.crc32(rest)) + rest
+
+    def record(at, sequence, previous, frame=b"", kind=1, durable=0):
+        rest = struct.pack("<IIQQQQqQQII", len(frame), zlib.crc32(frame), 7, sequence, previous, durable, 5, 0, 0, kind, 0)
+        return b"\x93IQR" + struct.pack("<I", zlib.crc32(rest, zlib.crc32(struct.pack("<Q", at)))) + rest + frame
+
+    def file(*records, **fields):
+        data = header(**fields)
+        for fields in records:
+            data += record(len(data), **fields)
+        return data
+
+    def letter(text, map_bytes, frame):
+        rest = struct.pack("<IQQqqIIII", 1, 7, 3, 1, 2, 6, 1, len(text), len(map_bytes))
+        rest += text + bytes(-len(text) % 8) + map_bytes + bytes(-len(map_bytes) % 8) + frame
+        return b"INGESTDL" + struct.pack("<I", zlib.crc32(rest)) + rest
+
+    frames = [wire.encode_batch([wire.block("q", "u1", [i], clock=wire.ARRIVAL, count=1)], session=7, sequence=i)
+              for i in range(1, 4)]
+    batches = [dict(sequence=i + 1, previous=i, frame=frame) for i, frame in enumerate(frames)]
+    yield "empty", file()
+    yield "three", file(*batches)
+    yield "closed", file(*batches, dict(sequence=0, previous=3, kind=3, durable=2))
+    yield "marked", file(batches[0], dict(sequence=0, previous=1, kind=2, durable=1), batches[1], durable=0)
+    yield "gap", file(batches[0], dict(sequence=9, previous=8, frame=frames[1]))
+    yield "torn", file(*batches)[:-9]
+    yield "damaged", file(*batches).replace(b"\x93IQR", b"\x93IQS", 1)
+    yield "letter", letter(b"series q: no", b"", frames[0])
+    yield "letter-in-part", letter(b"series q: no [blocks 0]", b"\x01", frames[0])
+
+
 def main():
-    for target, seeds in (("batch", batches), ("line_protocol", lines), ("reply", replies)):
+    for target, seeds in (("batch", batches), ("line_protocol", lines), ("reply", replies), ("queue", queues)):
         folder = os.path.join(HERE, "corpus", target)
         os.makedirs(folder, exist_ok=True)
         for name, data in seeds():

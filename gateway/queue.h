@@ -81,7 +81,7 @@ struct queue_options {
 #define QUEUE_BYTES_MIN ((uint64_t)64 << 10)
 
 /* Opens a queue, made if it is not there. -EBUSY: it is in use; -EPROTONOSUPPORT: of another
- * version; -ENOMEM; -EROFS, -EACCES, -ENOSPC and others. */
+ * version; -EOVERFLOW: no numbers are left; -ENOMEM; -EROFS, -EACCES, -ENOSPC and others. */
 int queue_open(const struct queue_options *options, struct queue *ret_queue);
 
 /* Syncs and closes. A queue that is zeroed, or whose opening failed, is allowed. */

@@ -9,6 +9,8 @@
 
 #define QUEUE_VERSION       1
 #define QUEUE_BOOT_ID_BYTES 16
+/* No sequence comes that far: what says so is no queue, and counting on never overflows. */
+#define QUEUE_SEQUENCE_MAX ((uint64_t)INT64_MAX / 2)
 
 static const uint8_t queue_file_magic[8] = {'I', 'N', 'G', 'E', 'S', 'T', 'Q', '1'};
 static const uint8_t queue_record_magic[4] = {0x93, 'I', 'Q', 'R'};

@@ -29,8 +29,7 @@ static bool parse_name(const char *name, uint64_t *ret_first)
         strspn(name + prefix, "0123456789abcdef") != 16)
         return false;
     *ret_first = strtoull(name + prefix, NULL, 16);
-    /* Numbers that far are nobody's. */
-    return *ret_first > 0 && *ret_first <= INT64_MAX / 2;
+    return *ret_first > 0 && *ret_first <= QUEUE_SEQUENCE_MAX;
 }
 
 static int visit(const char *name, void *context)
@@ -109,7 +108,9 @@ static bool frame_is_whole(const struct queue_reader *reader, const struct queue
     return record->header.frame_bytes == 0 || queue_reader_frame(reader, record, *buffer) == 0;
 }
 
-static void note_record(struct survey *survey, const struct queue_record_header *header)
+/* A number is used also when its frame is damaged. */
+static void note_record(struct survey *survey, const struct queue_record_header *header,
+                        bool is_whole)
 {
     if (survey->session == 0)
         survey->session = header->session;
@@ -117,7 +118,9 @@ static void note_record(struct survey *survey, const struct queue_record_header 
         return;
     if (header->durable > survey->durable)
         survey->durable = header->durable;
-    if (header->sequence > survey->newest.sequence)
+    if (header->sequence >= survey->next_at_least)
+        survey->next_at_least = header->sequence + 1;
+    if (is_whole && header->sequence > survey->newest.sequence)
         survey->newest = *header;
 }
 
@@ -153,13 +156,12 @@ static int walk(const struct queue *queue, size_t index, struct survey *survey, 
     }
     result = 0;
     while (queue_reader_next(&reader, &record) > 0) {
-        if (tail != NULL) {
-            if (!frame_is_whole(&reader, &record, &buffer, &capacity))
-                continue;
+        bool is_whole = tail == NULL || frame_is_whole(&reader, &record, &buffer, &capacity);
+        note_record(survey, &record.header, is_whole);
+        if (tail != NULL && is_whole) {
             tail->end = reader.offset;
             tail->is_closed = record.header.kind == QUEUE_CLOSED;
         }
-        note_record(survey, &record.header);
     }
 out:
     free(buffer);
@@ -270,6 +272,8 @@ static int find_end(struct queue *queue, uint64_t session)
     queue_advance_next(queue, queue->durable + 1);
     queue_advance_next(queue, survey.next_at_least);
     queue_advance_next(queue, named);
+    if (queue->next > QUEUE_SEQUENCE_MAX - 2 * SEQUENCES_SKIPPED)
+        return -EOVERFLOW;
     return continue_at(queue, &tail);
 }
 

@@ -39,7 +39,9 @@ int queue_reader_begin(struct queue_reader *reader, int fd, struct queue_file_he
     if (result < 0)
         return result == -ENODATA || result == -EIO ? -EBADMSG : result;
     if (memcmp(ret_header->magic, queue_file_magic, sizeof queue_file_magic) != 0 ||
-        ret_header->crc32 != queue_file_header_crc32(ret_header))
+        ret_header->crc32 != queue_file_header_crc32(ret_header) ||
+        (ret_header->version == QUEUE_VERSION && (ret_header->first_sequence > QUEUE_SEQUENCE_MAX ||
+                                                  ret_header->durable > QUEUE_SEQUENCE_MAX)))
         return -EBADMSG;
     return ret_header->version == QUEUE_VERSION ? 0 : -EPROTONOSUPPORT;
 }
@@ -48,12 +50,13 @@ static bool is_sound(const struct queue_reader *reader, uint64_t offset,
                      const struct queue_record_header *header)
 {
     if (memcmp(header->magic, queue_record_magic, sizeof queue_record_magic) != 0 ||
-        header->header_crc32 != queue_record_crc32(header, offset))
+        header->header_crc32 != queue_record_crc32(header, offset) ||
+        header->durable > QUEUE_SEQUENCE_MAX || header->session == 0)
         return false;
     if (header->kind != QUEUE_BATCH)
         return (header->kind == QUEUE_MARK || header->kind == QUEUE_CLOSED) &&
                header->frame_bytes == 0;
-    return header->sequence > 0 && header->sequence <= INT64_MAX &&
+    return header->sequence > 0 && header->sequence <= QUEUE_SEQUENCE_MAX &&
            header->frame_bytes >= sizeof(struct wire_batch_header) &&
            header->frame_bytes % ALIGNMENT == 0 &&
            header->frame_bytes <= reader->end - offset - sizeof *header;
