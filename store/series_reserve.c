@@ -4,6 +4,8 @@
 
 #include "planted.h"
 
+#include <stdlib.h>
+
 static uint64_t runs_ring(const struct series *series)
 {
     return series_stamps_rows(SERIES_REGULAR, series->capacity, false);
@@ -59,19 +61,29 @@ static void raise_reserve(struct series *series, uint64_t rows, uint64_t runs, b
         return;
     *wanted = raised(capacity, (enum reserve_level)now, is_of_runs ? runs : rows);
     store_mark_dirty(store, series);
-    if (store->raised_count < STORE_RAISED_MAX)
-        store->raised[store->raised_count++] = (struct store_raised){
-            .series = series,
-            .is_of_runs = is_of_runs,
-            .share_of_8 = 1u << *wanted,
-            .capacity_wanted = (is_of_runs ? series->runs_count + runs - series->durable_runs
-                                           : series->count + rows - series->durable) *
-                               8 * (is_of_runs ? RUNS_CAPACITY_DIVISOR : 1),
-        };
+    if (store->raised_count == store->raised_capacity) {
+        size_t raised_capacity = store->raised_capacity * 2 + 16;
+        struct store_raised *raised =
+            reallocarray(store->raised, raised_capacity, sizeof store->raised[0]);
+        /* What is not told is raised all the same. */
+        if (raised == NULL)
+            return;
+        store->raised = raised;
+        store->raised_capacity = raised_capacity;
+    }
+    store->raised[store->raised_count++] = (struct store_raised){
+        .series = series,
+        .is_of_runs = is_of_runs,
+        .share_of_8 = 1u << *wanted,
+        .capacity_wanted = (is_of_runs ? series->runs_count + runs - series->durable_runs
+                                       : series->count + rows - series->durable) *
+                           8 * (is_of_runs ? RUNS_CAPACITY_DIVISOR : 1),
+    };
 }
 
 bool series_reserve_takes(struct series *series, uint64_t count, int64_t period_ps)
 {
+    struct store *store = series->store;
     if (count > series->block_rows_max || series->broken != NULL)
         return true; /* the append says what is wrong with it */
     bool takes = true;
@@ -84,7 +96,26 @@ bool series_reserve_takes(struct series *series, uint64_t count, int64_t period_
         raise_reserve(series, 0, runs, true);
         takes = false;
     }
+    store->reserve_is_short = store->reserve_is_short || !takes;
     return takes;
+}
+
+void store_reserve_company(struct store *store)
+{
+    if (!store->reserve_is_short)
+        return;
+    store->reserve_is_short = false;
+    for (size_t i = 0; i < store->dirty_count; i++) {
+        struct series *series = store->dirty[i];
+        if (series->broken != NULL)
+            continue;
+        uint64_t rows = series->count - series->durable;
+        uint64_t runs = series->runs_count - series->durable_runs;
+        if (rows > 0 && series->count + rows > series->rows_limit)
+            raise_reserve(series, rows, 0, false);
+        if (runs > 0 && series->runs_count + runs > series->runs_limit)
+            raise_reserve(series, 0, runs, true);
+    }
 }
 
 bool store_take_raised(struct store *store, struct store_raised *ret_raised)

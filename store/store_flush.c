@@ -353,6 +353,7 @@ int store_flush_begin(struct store *store, const struct store_session *sessions,
     if (store->dirty_count == 0 && session_count == 0 && store->removed_count == 0 &&
         !store->snapshot_is_due)
         return 0;
+    store_reserve_company(store);
     enum flush_kind kind = FLUSH_RECORD;
     if (store->snapshot_is_due)
         kind = FLUSH_SNAPSHOT;

@@ -8,9 +8,6 @@
 #include "store_index.h"
 #include "store_sync.h"
 
-/* What was raised and not yet told; more than these are raised without being told. */
-#define STORE_RAISED_MAX 64
-
 #define JOURNAL_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define DIRECT_BYTES_DEFAULT  (UINT64_C(256) << 10)
 
@@ -54,8 +51,10 @@ struct store {
     size_t removed_count;
     bool has_unlinked; /* files of theirs, and the folders were not synced since */
     size_t partial_count;
-    struct store_raised raised[STORE_RAISED_MAX];
+    struct store_raised *raised; /* and not yet told */
     size_t raised_count;
+    size_t raised_capacity;
+    bool reserve_is_short; /* the next flush is before its time, since some ring has no more */
     struct store_recovery recovery;
     const struct journal_image *image; /* while the store is opened and the journal was read */
 

@@ -149,6 +149,7 @@ void store_close(struct store *store)
     journal_close(&store->journal);
     free(store->unsynced);
     free(store->removed);
+    free(store->raised);
     free(store->dirty);
     free(store->mapped);
     free(store->sessions);

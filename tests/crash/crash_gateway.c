@@ -104,6 +104,8 @@ static int append(struct crash_run *run, const struct crash_session *session,
     int result = find_series(run, block->series, &series);
     if (result < 0)
         return result;
+    /* Again: of one that was only now made nothing was known. */
+    crash_shadow_ask(run, block->series, block->rows);
     series_set_rule(series, &plan->rule, NULL);
 
     for (uint64_t i = 0; i < block->rows; i++)
