@@ -34,7 +34,11 @@ ALWAYS_INLINE vec load_f8(const double *from)
 
 ALWAYS_INLINE vec load_f4(const float *from)
 {
-    return __builtin_convertvector(*(const vec_f4 *)from, vec);
+    vec wide;
+    UNROLL
+    for (size_t k = 0; k < LANES; k++)
+        wide[k] = (double)from[k];
+    return wide;
 }
 
 ALWAYS_INLINE void store_f8(double *to, vec v)

@@ -72,6 +72,8 @@ void stats_integer_merge(struct stats_integer *state, const struct stats_integer
         *state = *other;
         return;
     }
+    stats_real_merge(&state->records, &other->records);
+    state->records_sum += other->records_sum;
     state->sum += other->sum;
     squares_add(state->squares, (stats_u128)other->squares[1] << 64 | other->squares[0],
                 other->squares[2]);
@@ -85,19 +87,21 @@ static stats_u128 magnitude_of(stats_i128 x)
     return x < 0 ? -(stats_u128)x : (stats_u128)x;
 }
 
-/* ret = count * squares - sum * sum, which is never negative: 256 bits. */
-static void variance_numerator(const struct stats_integer *state, uint64_t ret[4])
+/* ret = count * squares - sum * sum, which is never negative: 256 bits. Of the samples that were
+ * added one by one: `sum` and `count` of them. */
+static void variance_numerator(const uint64_t squares[3], stats_i128 signed_sum, uint64_t count,
+                               uint64_t ret[4])
 {
     uint64_t product[4];
     stats_u128 carry = 0;
     for (size_t i = 0; i < 3; i++) {
-        carry += (stats_u128)state->squares[i] * state->count;
+        carry += (stats_u128)squares[i] * count;
         product[i] = (uint64_t)carry;
         carry >>= 64;
     }
     product[3] = (uint64_t)carry;
 
-    stats_u128 sum = magnitude_of(state->sum);
+    stats_u128 sum = magnitude_of(signed_sum);
     uint64_t low = (uint64_t)sum, high = (uint64_t)(sum >> 64);
     stats_u128 a = (stats_u128)low * low, b = (stats_u128)low * high, c = (stats_u128)high * high;
     uint64_t square[4];
@@ -124,13 +128,46 @@ static double mean_of(const struct stats_integer *state)
     return state->sum < 0 ? -mean : mean;
 }
 
+double stats_integer_mean(stats_i128 sum, uint64_t count, double *ret_low)
+{
+    double n = (double)count, hi = (double)sum;
+    double low = (double)(sum - (stats_i128)hi);
+    double mean = hi / n, ret_hi;
+    *ret_low = two_sum(mean, (fma(-mean, n, hi) + low) / n, &ret_hi);
+    return ret_hi;
+}
+
+double stats_integer_m2(const struct stats_integer *state)
+{
+    uint64_t words[4];
+    uint64_t count = state->count - state->records.finite;
+    if (count == 0)
+        return state->records.m2;
+    stats_i128 sum = state->sum - state->records_sum;
+    variance_numerator(state->squares, sum, count, words);
+    struct stats_real all = {.m2 = stats_ratio(words, count), .finite = count};
+    all.hi = stats_integer_mean(sum, count, &all.lo);
+    stats_real_merge(&all, &state->records);
+    return all.m2;
+}
+
 static double variance_of(const struct stats_integer *state, unsigned ddof)
 {
     if (state->count <= ddof)
         return (double)NAN;
+    if (state->records.finite > 0)
+        return stats_integer_m2(state) / (double)(state->count - ddof);
     uint64_t words[4];
-    variance_numerator(state, words);
+    variance_numerator(state->squares, state->sum, state->count, words);
     return stats_ratio(words, (stats_u128)state->count * (state->count - ddof));
+}
+
+static double rms_of(const struct stats_integer *state)
+{
+    if (state->records.finite > 0)
+        return hypot(mean_of(state), sqrt(variance_of(state, 0)));
+    uint64_t words[4] = {state->squares[0], state->squares[1], state->squares[2], 0};
+    return sqrt(stats_ratio(words, state->count));
 }
 
 double stats_integer_get(const struct stats_integer *state, enum stats_name name,
@@ -149,10 +186,8 @@ double stats_integer_get(const struct stats_integer *state, enum stats_name name
         return variance_of(state, rules->ddof);
     case STATS_STD:
         return sqrt(variance_of(state, rules->ddof));
-    case STATS_RMS: {
-        uint64_t words[4] = {state->squares[0], state->squares[1], state->squares[2], 0};
-        return sqrt(stats_ratio(words, state->count));
-    }
+    case STATS_RMS:
+        return rms_of(state);
     case STATS_SUM:
         return (double)state->sum;
     case STATS_MIN:

@@ -11,15 +11,6 @@
 /* Independent sums that the vectoriser may keep in registers. */
 #define LANES 8
 
-/* a + b = *sum + the result, exactly. */
-static inline double two_sum(double a, double b, double *sum)
-{
-    double s = a + b;
-    double t = s - a;
-    *sum = s;
-    return (a - (s - t)) + (b - t);
-}
-
 /* (*hi, *lo) += (b, b_lo). After an overflow only *hi tells. */
 static inline void pair_add(double *hi, double *lo, double b, double b_lo)
 {

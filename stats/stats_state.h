@@ -52,6 +52,10 @@ struct stats_integer {
     uint64_t squares[3]; /* sum of squares, 192 bits, lowest word first */
     stats_i128 min, max;
     uint64_t count;
+    /* Of those that came as records (stats_record.h): their moments and `finite`, their number. The
+     * squares of these are not in `squares`; all else is in the fields above as well. */
+    struct stats_real records;
+    stats_i128 records_sum;
 };
 
 struct stats_state {

@@ -1,0 +1,3 @@
+#define KERNEL_LANES 2
+#define KERNEL_TABLE block_kernels_2
+#include "kernel_block.h"

@@ -1,0 +1,3 @@
+#define KERNEL_LANES 4
+#define KERNEL_TABLE block_kernels_4
+#include "kernel_block.h"
