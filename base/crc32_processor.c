@@ -11,7 +11,9 @@
 
 #if defined(__x86_64__)
 
+#include <cpuid.h>
 #include <immintrin.h>
+#include <stdbool.h>
 
 #define CRC32_FOLD_BYTES ((size_t)64) /* four lanes of 16 */
 
@@ -114,15 +116,18 @@ TARGET_WIDE static uint32_t crc32_kernel_wide(uint32_t state, const uint8_t *byt
     return crc32_kernel_clmul(crc32_kernel_clmul(0, left, sizeof left), bytes, length);
 }
 
+/* The compiler's own table of what processors can do would be 5 KB of each program. */
 crc32_kernel *crc32_kernel_of_processor(void)
 {
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("vpclmulqdq") && __builtin_cpu_supports("avx2") &&
-        __builtin_cpu_supports("pclmul"))
-        return crc32_kernel_wide;
-    if (__builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1"))
-        return crc32_kernel_clmul;
-    return NULL;
+    unsigned eax, ebx = 0, ecx = 0, edx, ebx_7 = 0, ecx_7 = 0;
+    uint32_t saved_by_kernel = 0;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_PCLMUL) || !(ecx & bit_SSE4_1))
+        return NULL;
+    if (ecx & bit_OSXSAVE)
+        __asm__("xgetbv" : "=a"(saved_by_kernel), "=d"(edx) : "c"(0));
+    (void)__get_cpuid_count(7, 0, &eax, &ebx_7, &ecx_7, &edx);
+    bool wide = (saved_by_kernel & 0x06) == 0x06 && (ebx_7 & bit_AVX2) && (ecx_7 & bit_VPCLMULQDQ);
+    return wide ? crc32_kernel_wide : crc32_kernel_clmul;
 }
 
 #elif defined(__aarch64__)

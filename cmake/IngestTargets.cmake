@@ -12,6 +12,18 @@ target_compile_options(ingest_flags INTERFACE
   -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build)
 target_link_options(ingest_flags INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections -Wl,-z,noseparate-code)
+# Pointers that are shifted at the start take 24 bytes each in a program, or a bit where the loader knows how.
+include(CheckCSourceCompiles)
+include(CheckLinkerFlag)
+check_c_source_compiles("#include <features.h>
+#if !__GLIBC_PREREQ(2, 36)
+#error older
+#endif
+int main(void) { return 0; }" INGEST_LOADER_PACKS_RELOCATIONS)
+check_linker_flag(C -Wl,-z,pack-relative-relocs INGEST_LINKER_PACKS_RELOCATIONS)
+if(INGEST_LOADER_PACKS_RELOCATIONS AND INGEST_LINKER_PACKS_RELOCATIONS AND NOT INGEST_SANITIZE AND NOT INGEST_FUZZ)
+  target_link_options(ingest_flags INTERFACE -Wl,-z,pack-relative-relocs)
+endif()
 if(CMAKE_C_COMPILER_ID STREQUAL GNU AND CMAKE_C_COMPILER_VERSION VERSION_LESS 11.3)
   # It names fields that were left out of designated initializers, when a value before them is a compound literal or an
   # atomic load.
@@ -54,9 +66,12 @@ function(ingest_program name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
-# ingest_small(TARGET...): code that runs once or waits for people is built for size: the programs go to small boards.
+# ingest_small(TARGET... [FAST SOURCES...]): code that runs once or waits for people is built for size, since the programs
+# go to small boards; but not those of its files that every sample or every message goes through.
 function(ingest_small)
-  foreach(target ${ARGN})
+  cmake_parse_arguments(SMALL "" "" "FAST" ${ARGN})
+  foreach(target ${SMALL_UNPARSED_ARGUMENTS})
     target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-Os>)
   endforeach()
+  set_property(SOURCE ${SMALL_FAST} APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:RelWithDebInfo>:-O2>)
 endfunction()
