@@ -191,12 +191,25 @@ int fs_read_text_at(int folder, const char *path, char *buffer, size_t buffer_by
     return 0;
 }
 
-int fs_map(int fd, size_t length_bytes, enum fs_access access, void **ret_address)
+int fs_map_part(int fd, uint64_t offset, size_t length_bytes, enum fs_access access,
+                void **ret_address)
 {
-    int protection = access == FS_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
-    void *address = mmap(NULL, length_bytes, protection, MAP_SHARED, fd, 0);
+    int protection = access == FS_READ ? PROT_READ : PROT_READ | PROT_WRITE;
+    /* Of a copy, memory is taken for what is stored to, however long the file is. */
+    int flags = access == FS_COPY ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
+    void *address = mmap(NULL, length_bytes, protection, flags, fd, (off_t)offset);
     if (address == MAP_FAILED)
         return -errno;
+    *ret_address = address;
+    return 0;
+}
+
+int fs_map(int fd, size_t length_bytes, enum fs_access access, void **ret_address)
+{
+    void *address;
+    int result = fs_map_part(fd, 0, length_bytes, access, &address);
+    if (result < 0)
+        return result;
     /* Pages that come in one by one are small ones: where the kernel reads ahead it takes large
      * pages, and whatever is dirtied in one of them later is written out whole. */
     if (access == FS_WRITE)
@@ -209,6 +222,18 @@ void fs_unmap(void *address, size_t length_bytes)
 {
     if (address != NULL)
         (void)munmap(address, length_bytes);
+}
+
+int fs_sync_map(void *address, size_t length_bytes)
+{
+    int result;
+    FS_RETRY(result, msync(address, length_bytes, MS_SYNC));
+    return result;
+}
+
+void fs_drop_pages(void *address, size_t length_bytes)
+{
+    (void)madvise(address, length_bytes, MADV_DONTNEED);
 }
 
 int fs_map_zeros_over(void *page, size_t length_bytes)

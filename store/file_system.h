@@ -49,11 +49,22 @@ int fs_write_zeros_at(int fd, uint64_t length_bytes, uint64_t offset);
 /* A whole small file with a NUL after it; -EFBIG when it does not fit. */
 int fs_read_text_at(int folder, const char *path, char *buffer, size_t buffer_bytes);
 
-enum fs_access { FS_READ, FS_WRITE };
+enum fs_access {
+    FS_READ,
+    FS_WRITE,
+    FS_COPY /* stores go to pages of our own and never to the file */
+};
 /* Maps [0, length) shared; the file must be that long, or touching what lies behind its end is
  * SIGBUS. */
 int fs_map(int fd, size_t length_bytes, enum fs_access access, void **ret_address);
+/* The same of [offset, offset + length); the offset is one of a page. */
+int fs_map_part(int fd, uint64_t offset, size_t length_bytes, enum fs_access access,
+                void **ret_address);
 void fs_unmap(void *address, size_t length_bytes); /* NULL: nothing */
+/* Writes what was stored to a shared mapping to the disk, and waits. */
+int fs_sync_map(void *address, size_t length_bytes);
+/* Lets go of the pages of a mapping that is only read; they come back when they are touched. */
+void fs_drop_pages(void *address, size_t length_bytes);
 /* Puts pages of zeros of our own in the place of whole pages of a mapping. For signal handlers. */
 int fs_map_zeros_over(void *page, size_t length_bytes);
 

@@ -42,10 +42,65 @@ __attribute__((format(printf, 2, 3))) static bool npy_text_add(struct npy_text *
     return true;
 }
 
+/* ---- dtypes ---- */
+
+const char *npy_descr(const struct npy_shape *shape, char buffer[NPY_DESCR_BYTES])
+{
+    const char *plain = shape->boolean ? "|b1" : dtype_descr(shape->dtype);
+    snprintf(buffer, NPY_DESCR_BYTES, "%s", plain);
+    if (shape->big_endian && dtype_size(shape->dtype) > 1)
+        buffer[0] = '>';
+    return buffer;
+}
+
+/* "float32" to "f4"; what is no such name stays as it is. */
+static const char *npy_dtype_brief(const char *name, char buffer[3])
+{
+    static const char *const kinds[] = {"float", "int", "uint"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        size_t length = strlen(kinds[i]);
+        if (strncmp(name, kinds[i], length) != 0)
+            continue;
+        const char *bits = name + length;
+        int digit = strcmp(bits, "8") == 0    ? '1'
+                    : strcmp(bits, "16") == 0 ? '2'
+                    : strcmp(bits, "32") == 0 ? '4'
+                    : strcmp(bits, "64") == 0 ? '8'
+                                              : 0;
+        if (digit == 0)
+            return name;
+        buffer[0] = kinds[i][0];
+        buffer[1] = (char)digit;
+        buffer[2] = '\0';
+        return buffer;
+    }
+    return name;
+}
+
+bool npy_dtype_parse(const char *name, struct npy_shape *shape)
+{
+    char brief[3];
+    bool is_ordered = name[0] != '\0' && strchr("<>=|", name[0]) != NULL;
+    const char *kind = is_ordered ? name + 1 : npy_dtype_brief(name, brief);
+    bool boolean = strcmp(kind, "b1") == 0 || strcmp(kind, "?") == 0 ||
+                   (!is_ordered && strcmp(kind, "bool") == 0);
+    enum dtype dtype = boolean ? DTYPE_U1 : DTYPE_NONE;
+    if (!boolean && strlen(kind) == 2)
+        dtype = dtype_from_chars(kind[0], kind[1]);
+    if (dtype == DTYPE_NONE || (name[0] == '|' && dtype_size(dtype) > 1))
+        return false;
+    shape->dtype = dtype;
+    shape->boolean = boolean;
+    shape->big_endian = name[0] == '>' && dtype_size(dtype) > 1;
+    return true;
+}
+
+/* ---- writing the text ---- */
+
 int npy_header_write(const struct npy_shape *shape, unsigned rows_width,
                      char ret_bytes[NPY_HEADER_BYTES])
 {
-    if (shape->rank > NPY_RANK_MAX || dtype_size(shape->dtype) == 0 || shape->fortran_order)
+    if (shape->rank > NPY_RANK_MAX || dtype_size(shape->dtype) == 0)
         return -EINVAL;
     if (rows_width > 0 && shape->rank == 0)
         return -EINVAL;
@@ -57,8 +112,10 @@ int npy_header_write(const struct npy_shape *shape, unsigned rows_width,
     le_store_u16(bytes + 8, NPY_TEXT_BYTES_WRITE);
 
     struct npy_text text = {bytes + NPY_PREFIX_BYTES, NPY_TEXT_BYTES_WRITE, 0};
-    bool fits = npy_text_add(&text, "{'descr': '%s', 'fortran_order': False, %s",
-                             dtype_descr(shape->dtype), npy_shape_key);
+    char descr[NPY_DESCR_BYTES];
+    bool fits =
+        npy_text_add(&text, "{'descr': '%s', 'fortran_order': %s, %s", npy_descr(shape, descr),
+                     shape->fortran_order ? "True" : "False", npy_shape_key);
     for (unsigned d = 0; d < shape->rank; d++) {
         size_t before = text.used_bytes;
         int width = d == 0 && rows_width < NPY_TEXT_BYTES_WRITE ? (int)rows_width : 0;
@@ -209,11 +266,10 @@ static int npy_parse_descr(struct npy_cursor *cursor, struct npy_shape *shape,
     size_t length;
     if (!npy_take_string(cursor, &text, &length) || length == 0)
         return -EBADMSG;
-    char name[4] = "";
+    char name[NPY_DESCR_BYTES] = "";
     if (length < sizeof name)
         memcpy(name, text, length);
-    shape->dtype = dtype_from_name(name);
-    *ret_unsupported = shape->dtype == DTYPE_NONE;
+    *ret_unsupported = !npy_dtype_parse(name, shape);
     return 0;
 }
 
@@ -287,7 +343,7 @@ static int npy_parse_dict(struct npy_cursor *cursor, struct npy_shape *shape)
     return other_dtype || other_rank ? -ENOTSUP : 0;
 }
 
-int npy_header_parse(const char *bytes, size_t length_bytes, struct npy_shape *ret_shape)
+int npy_header_parse_any(const char *bytes, size_t length_bytes, struct npy_shape *ret_shape)
 {
     size_t magic_bytes = length_bytes < NPY_MAGIC_BYTES ? length_bytes : NPY_MAGIC_BYTES;
     if (memcmp(bytes, NPY_MAGIC, magic_bytes) != 0)
@@ -314,6 +370,18 @@ int npy_header_parse(const char *bytes, size_t length_bytes, struct npy_shape *r
     int r = npy_parse_dict(&cursor, &shape);
     if (r < 0)
         return r;
+    *ret_shape = shape;
+    return 0;
+}
+
+int npy_header_parse(const char *bytes, size_t length_bytes, struct npy_shape *ret_shape)
+{
+    struct npy_shape shape;
+    int r = npy_header_parse_any(bytes, length_bytes, &shape);
+    if (r < 0)
+        return r;
+    if (shape.big_endian || shape.boolean)
+        return -ENOTSUP;
     *ret_shape = shape;
     return 0;
 }

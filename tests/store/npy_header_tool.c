@@ -25,7 +25,7 @@ static int parse(const char *path)
         printf("%s\n", result == -ENOTSUP ? "ENOTSUP" : result == -ENODATA ? "ENODATA" : "EBADMSG");
         return 0;
     }
-    printf("%s %s %zu", dtype_name(shape.dtype), shape.fortran_order ? "F" : "C",
+    printf("%s %s %" PRIu64, dtype_name(shape.dtype), shape.fortran_order ? "F" : "C",
            shape.header_bytes);
     for (unsigned d = 0; d < shape.rank; d++)
         printf(" %" PRIu64, shape.dims[d]);

@@ -25,3 +25,7 @@ ingest_script_test(test_grow_numpy test_grow_numpy.py)
 ingest_test(test_verify SOURCES test_verify.c LIBS raw_series)
 ingest_test(test_reader_vandal SOURCES test_reader_vandal.c LIBS raw_series)
 ingest_test(test_verify_live SOURCES test_verify_live.c LIBS raw_series)
+# Arrays of any program, against NumPy.
+add_executable(mapped_array_tool mapped_array_tool.c)
+target_link_libraries(mapped_array_tool PRIVATE ingest_flags ingest_store)
+ingest_script_test(test_mapped_array_numpy test_mapped_array_numpy.py)
