@@ -34,9 +34,15 @@ static void apply_refuse(const struct apply_item *item, enum wire_code code, con
     verdict_refuse(verdict, code, item->wire.name, item->wire.name_bytes, "%s", reason);
 }
 
+/* What may be over later is asked for again; damage would jam its gateway for ever. */
 static void apply_refuse_broken(const struct apply_item *item, const char *damage,
                                 struct verdict *verdict)
 {
+    if (series_is_unread(item->series)) {
+        verdict_refuse(verdict, WIRE_BUSY, item->wire.name, item->wire.name_bytes,
+                       "cannot be read for now: %s; send again", damage);
+        return;
+    }
     verdict_refuse(verdict, WIRE_NO_ROOM, item->wire.name, item->wire.name_bytes,
                    "damaged: %s; restore its files or delete the series", damage);
 }
@@ -145,8 +151,9 @@ int apply_refuse_append(const struct apply_item *item, int error_code, struct ve
                        strerror(-error_code));
         return -EIO;
     default:
-        verdict_refuse(verdict, WIRE_NO_ROOM, item->wire.name, item->wire.name_bytes,
-                       "cannot be written: %s", strerror(-error_code));
+        /* A right that was taken away, for one: it may be given back. */
+        verdict_refuse(verdict, WIRE_BUSY, item->wire.name, item->wire.name_bytes,
+                       "cannot be written for now: %s; send again", strerror(-error_code));
         return 0;
     }
 }

@@ -223,7 +223,8 @@ static void daemon_log_start(const struct daemon *daemon, int64_t began_ns)
              daemon->started->store_path, (unsigned long long)usage.series_count, endpoints,
              (long long)((clock_monotonic_ns() - began_ns) / NS_PER_MS));
     if (usage.series_broken > 0)
-        log_warning("%llu series are damaged and take no samples; ingest-query verify names them",
+        log_warning("%llu series are damaged and take no samples, or cannot be read for now; "
+                    "ingest-query verify names them",
                     (unsigned long long)usage.series_broken);
 }
 

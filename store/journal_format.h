@@ -34,7 +34,7 @@ enum journal_header_offset {
     JOURNAL_AT_SALT = 16,   /* u64, the same in all records of a file, another in each use of it */
     JOURNAL_AT_RECORD = 24, /* u64, number of the record in the file, 0 = the snapshot */
     JOURNAL_AT_NUMBER = 32, /* u64, the n of the file's name */
-    JOURNAL_AT_ID = 40,     /* u64, the highest series id given so far */
+    JOURNAL_AT_ID = 40,     /* u64, the highest series id given so far: docs/format.md */
     JOURNAL_AT_TIME = 48,   /* i64, when it was written, ns since the Unix epoch: for people */
     JOURNAL_AT_SESSIONS = 56, /* u32 */
     JOURNAL_AT_VERSION = 60,  /* u32, JOURNAL_VERSION */

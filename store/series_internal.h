@@ -82,10 +82,13 @@ struct series {
     bool is_described;   /* the journal file in use knows it, under */
     bool is_head_synced; /* its head did not change since */
     bool is_unsynced;    /* it is in the store's list of series that the next checkpoint syncs */
+    bool is_unread;      /* it is broken for a reason that may pass: series_unread.c */
+    bool is_unborn;      /* and nothing of it was ever flushed: see store.unborn_count */
     uint32_t journal_slot;
     struct series_partial *partials;
     uint64_t file_bytes; /* of all its files, as reserved in the budget */
     uint64_t head_inode;
+    int64_t read_again_ns; /* monotonic time from which it is read again, when it is unread */
     char name[];
 };
 
@@ -161,6 +164,15 @@ void series_publish_durable(struct series *series, uint64_t durable);
 /* Notes why the series is refused from now on. */
 void series_break(struct series *series, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* ---- series_unread.c ---- */
+
+/* Whether what kept a series from being read may be over later; else it is damage. */
+bool series_may_pass(int result);
+/* Reads a series that is unread again, once a second at most. 0: it is sound now, and dirty;
+ * -EAGAIN, -ENOMEM: not yet; -EBADF: it is damaged. */
+int series_read_again(struct series *series);
+void series_set_unborn(struct series *series, bool is_unborn);
 
 /* ---- series_repair.c ---- */
 

@@ -89,6 +89,7 @@ static int read_head(struct series *series, struct series_head *head, int64_t wo
     fs_close(fd);
     if (result < 0) {
         series_break(series, "head.npy: %s", strerror(-result));
+        series->is_unread = series_may_pass(result);
         return result;
     }
     struct npy_shape shape;
@@ -116,8 +117,10 @@ static int check_column(struct series *series, const char *file, const struct np
     int fd = fs_open_write_at(series->store->series_fd, series_path(series->name, file, path));
     int result = fd < 0 ? fd : column_check(fd, shape, false, ret_rows);
     fs_close(fd);
-    if (result < 0)
+    if (result < 0) {
         series_break(series, "%s: %s", file, reason_text(result));
+        series->is_unread = series_may_pass(result);
+    }
     return result;
 }
 

@@ -84,8 +84,10 @@ static void raise_reserve(struct series *series, uint64_t rows, uint64_t runs, b
 bool series_reserve_takes(struct series *series, uint64_t count, int64_t period_ps)
 {
     struct store *store = series->store;
-    if (count > series->block_rows_max || series->broken != NULL)
-        return true; /* the append says what is wrong with it */
+    if (series->broken != NULL && series_read_again(series) < 0)
+        return true; /* the append says what is wrong with it, */
+    if (count > series->block_rows_max)
+        return true; /* or with the block */
     bool takes = true;
     if (series->count + count > series->rows_limit) {
         raise_reserve(series, count, 0, false);

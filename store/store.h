@@ -159,6 +159,8 @@ uint64_t series_count(const struct series *series);
 int64_t series_last_time_ns(const struct series *series); /* INT64_MIN when it has no sample */
 /* NULL when the series is sound, else why it refuses appends. */
 const char *series_broken(const struct series *series);
+/* Whether that may pass (rights, descriptors, a failing disk): series_takes() tries again. */
+bool series_is_unread(const struct series *series);
 
 /* A word of the caller's own in each series (0 at first): the daemon marks the batch that it saw a
  * series in. */
@@ -212,7 +214,8 @@ int series_append(struct series *series, const struct series_block *block, uint6
 /* False when a block of `count` samples (regular: with that period; else 0) has to wait for a flush
  * as things stand: it would be refused with -EBUSY for its session, or its rows would overwrite
  * more of a ring than may be lost in a power cut. The next flush then makes room, or raises what
- * may be lost (reserve.h). A caller asks before the first block of a batch, and flushes. */
+ * may be lost (reserve.h). A caller asks before the first block of a batch, and flushes. A series
+ * that is unread is read again, once a second at most. */
 bool series_takes(struct series *series, uint64_t count, int64_t period_ps, uint64_t session);
 
 /* A ring that is too small for its rate gives up more of its oldest rows in a power cut: an eighth

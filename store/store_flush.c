@@ -272,7 +272,8 @@ static int build(struct store *store, struct store_flush *flush,
         add_item(flush, &flush->items[i]);
     flush->counts.series = flush->item_count;
     flush->counts.bytes = pending;
-    return journal_record_end(&flush->record, store->id_highest, clock_realtime_ns());
+    uint64_t id_flushed = store->unborn_count > 0 ? store->id_born : store->id_highest;
+    return journal_record_end(&flush->record, id_flushed, clock_realtime_ns());
 }
 
 /* Reading the rows may show that a file was cut: what was read instead is not journaled. */

@@ -22,6 +22,11 @@ struct store {
     int64_t epoch; /* of this writer */
     uint64_t id_highest;
     uint64_t broken_count;
+    /* Series that the journal does not know and that could not be read: as long as there are any,
+     * the journal goes on saying that what has an id above id_born was never flushed, so that a
+     * power cut makes an end of them, as of any series that nothing durable was in. */
+    size_t unborn_count;
+    uint64_t id_born;
 
     struct store_limits limits;
     uint64_t bytes_max; /* limits.bytes_max, or what stands for 0 */

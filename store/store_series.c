@@ -48,6 +48,7 @@ void store_drop(struct store *store, struct series *series)
     store->reserved_bytes -= series->file_bytes;
     if (series->broken != NULL)
         store->broken_count--;
+    series_set_unborn(series, false);
     if (series->is_dirty)
         forget(store->dirty, &store->dirty_count, series);
     if (series->is_unsynced)
@@ -97,6 +98,7 @@ static enum found judge_found(struct store *store, struct series *series)
         return FOUND_REMOVE;
     }
     series_break(series, "the journal does not know it, so nobody can say how much of it is right");
+    series->is_unread = false;
     return FOUND_TAKE;
 }
 

@@ -11,14 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Series that cannot be used keep their place in the journal, for the day when they are mended. */
+/* Series that cannot be used keep their place in the journal, for the day when they are mended; or
+ * they have none, and never were flushed. */
 static int keep_broken(struct store *store, const struct journal_image *image)
 {
     int result = 0;
+    store->id_born = image->id_highest;
     for (size_t i = 0; i < image->series_count && result == 0; i++) {
         const struct journal_series *from = &image->series[i];
         const struct journal_description *description = &from->description;
         struct series *series = store_find(store, description->name, description->name_bytes);
+        if (description->id > store->id_highest)
+            store->id_highest = description->id;
         if (from->is_removed || series == NULL || series->broken == NULL ||
             (series->id != 0 && series->id != description->id))
             continue;
@@ -33,6 +37,11 @@ static int keep_broken(struct store *store, const struct journal_image *image)
         series->is_described = true;
         for (size_t e = 0; e < from->entry_count && result == 0; e++)
             result = store_partials_add(store, series, &from->entries[e]);
+    }
+    for (size_t at = 0; at <= store->index.mask; at++) {
+        struct series *series = store->index.slots[at].series;
+        if (series != NULL && series->is_unread && !series->is_described)
+            series_set_unborn(series, true);
     }
     return result;
 }

@@ -241,6 +241,7 @@ struct crash_totals {
     uint64_t recovering; /* of both, in the middle of a recovery */
     uint64_t faults;     /* failing calls that came to pass */
     uint64_t resends;    /* points after which the gateways went on */
+    uint64_t revived;    /* stores with series that were read again, after a call had failed */
     uint64_t rows;       /* looked at */
 };
 extern struct crash_totals crash_totals;

@@ -63,14 +63,16 @@ static uint64_t points_of(const struct crash_totals *totals)
 static void print_totals(const struct crash_totals *t, double seconds)
 {
     printf("%llu crash points: %llu power cuts, %llu kills; %llu of them during recovery\n"
-           "%llu runs, %llu lives, %llu points gone on from, %llu calls failed, %llu rows "
-           "compared\n"
+           "%llu runs, %llu lives, %llu points gone on from, %llu calls failed, %llu stores read "
+           "again, "
+           "%llu rows compared\n"
            "0 failures; %.1f s, %.0f points a second\n",
            (unsigned long long)points_of(t), (unsigned long long)t->cuts,
            (unsigned long long)t->kills, (unsigned long long)t->recovering,
            (unsigned long long)t->runs, (unsigned long long)t->lives,
            (unsigned long long)t->resends, (unsigned long long)t->faults,
-           (unsigned long long)t->rows, seconds, (double)points_of(t) / seconds);
+           (unsigned long long)t->revived, (unsigned long long)t->rows, seconds,
+           (double)points_of(t) / seconds);
 }
 
 static void add_totals(struct crash_totals *to, const struct crash_totals *from)
@@ -82,6 +84,7 @@ static void add_totals(struct crash_totals *to, const struct crash_totals *from)
     to->recovering += from->recovering;
     to->faults += from->faults;
     to->resends += from->resends;
+    to->revived += from->revived;
     to->rows += from->rows;
 }
 

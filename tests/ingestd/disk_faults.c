@@ -1,10 +1,11 @@
 /* disk_faults.c - loaded before libc into a daemon under test: makes a disk fail while the file
  * that $DISK_FAULT_WHILE names is there. $DISK_FAULT says how: "sync" (an input/output error),
- * "slow" (a sync takes half a second), "slow-rename" (a rename takes 5 ms) or "space" (no space
- * left). */
+ * "slow" (a sync takes half a second), "slow-rename" (a rename takes 5 ms), "space" (no space
+ * left) or "rights" (nobody may open a values.npy). */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,24 @@ int renameat(int old_folder, const char *old_path, int new_folder, const char *n
     NEXT(next, "renameat");
     return next(old_folder, old_path, new_folder, new_path);
 }
+
+int openat(int folder, const char *path, int flags, ...)
+{
+    static const char name[] = "/values.npy";
+    int (*next)(int, const char *, int, ...);
+    size_t length = strlen(path);
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (length >= sizeof name && strcmp(path + length - sizeof name + 1, name) == 0 &&
+        fault_is("rights"))
+        return fail_with(EACCES);
+    NEXT(next, "openat");
+    return next(folder, path, flags, mode);
+}
+
+int openat64(int folder, const char *path, int flags, ...) __attribute__((alias("openat")));
 
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {

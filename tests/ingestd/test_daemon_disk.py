@@ -81,6 +81,33 @@ class Disk(unittest.TestCase):
             self.assertEqual(daemon.head("whole", "count"), 6000)
             self.assertIn("damaged and take no samples", daemon.log())
 
+    def test_a_file_that_cannot_be_opened_for_now_costs_nothing(self):
+        daemon = self.start("rights", "[flush]\ninterval = 1h\n")
+        client = daemon.dealer()
+        client.hello(1)
+        client.send(self.batch(1, 1, flags=FLAG_WAIT))
+        client.until(lambda r: r.durable == 1, "durable")
+        client.send(self.batch(1, 2))
+        wait_for(lambda: daemon.count("a") == 2, "stored")
+        daemon.kill()
+        self.break_disk()
+        daemon.start()
+        client = daemon.dealer()
+        self.assertEqual(client.hello(1, 2).stored, 1)
+        reply = client.ask(self.batch(1, 2))
+        self.assertEqual((reply.code, reply.stored), (BUSY, 1))
+        self.assertIn("Permission denied", reply.text)
+        self.assertEqual(daemon.status("series_broken"), 1)
+        self.heal()
+        def is_taken():
+            client.send(self.batch(1, 2, flags=FLAG_WAIT))
+            return client.until(lambda r: r.sequence == 2, "an answer").code == OK
+        wait_for(is_taken, "it is read again")
+        self.assertEqual((daemon.count("a"), daemon.head("a", "durable")), (2, 2), "it had that batch")
+        reply = client.ask(self.batch(1, 3, flags=FLAG_WAIT))
+        self.assertEqual((reply.stored, reply.durable), (3, 3))
+        wait_for(lambda: daemon.status("series_broken") == 0, "told so")
+
     def test_the_last_sync_counts_too(self):
         daemon = self.start("sync", "[flush]\ninterval = 1h\n")
         client = daemon.req()

@@ -10,3 +10,6 @@ ingest_test(test_store_recovery SOURCES test_store_recovery.c LIBS ingest_store)
 ingest_test(test_store_admin SOURCES test_store_admin.c LIBS ingest_store)
 ingest_test(test_store_many SOURCES test_store_many.c LIBS ingest_store)
 ingest_test(test_backup SOURCES test_backup.c LIBS ingest_store TIMEOUT 300)
+ingest_test(test_series_unread SOURCES test_series_unread.c LIBS ingest_store)
+target_link_options(test_series_unread PRIVATE
+  -Wl,--wrap=fs_open_read_at,--wrap=fs_open_write_at,--wrap=clock_monotonic_ns)

@@ -1,0 +1,232 @@
+/* Series that cannot be read when the store is opened, for a reason that passes: nothing in them is
+ * given up, and they are read again. Calls that open a file are made to fail by its name. */
+#include "store_fixture.h"
+
+#include "clock_ns.h"
+#include "journal_format.h"
+#include "state_file.h"
+
+static const char *failing_path; /* NULL = none */
+static int failing_with;
+static int64_t clock_ahead_ns;
+
+static bool fails(const char *path)
+{
+    return failing_path != NULL && strcmp(path, failing_path) == 0;
+}
+
+int __real_fs_open_read_at(int folder, const char *path);
+int __wrap_fs_open_read_at(int folder, const char *path);
+int __wrap_fs_open_read_at(int folder, const char *path)
+{
+    return fails(path) ? failing_with : __real_fs_open_read_at(folder, path);
+}
+
+int __real_fs_open_write_at(int folder, const char *path);
+int __wrap_fs_open_write_at(int folder, const char *path);
+int __wrap_fs_open_write_at(int folder, const char *path)
+{
+    return fails(path) ? failing_with : __real_fs_open_write_at(folder, path);
+}
+
+int64_t __real_clock_monotonic_ns(void);
+int64_t __wrap_clock_monotonic_ns(void);
+int64_t __wrap_clock_monotonic_ns(void)
+{
+    return __real_clock_monotonic_ns() + clock_ahead_ns;
+}
+
+static int teardown(void **state)
+{
+    failing_path = NULL;
+    return fixture_teardown(state);
+}
+
+static const struct series_rule *rule(void)
+{
+    static struct series_rule ring;
+    ring = ring_of(1000);
+    return &ring;
+}
+
+static void open_failing(struct fixture *fixture, const char *path, int result)
+{
+    failing_path = path;
+    failing_with = result;
+    fixture_reopen(fixture);
+}
+
+/* STATE as another boot would have left it: the journal alone is believed. */
+static void cut_power(struct fixture *fixture)
+{
+    store_close(fixture->store);
+    int folder = fs_open_folder_at(FS_HERE, fixture->path);
+    assert_int_equal(state_file_write(folder, STORE_STATE_RECOVERING), 0);
+    fs_close(folder);
+    fixture_open(fixture);
+}
+
+static bool takes(struct series *series)
+{
+    return series_takes(series, 1, 0, 1);
+}
+
+static void assert_unread(struct series *series, bool is_unread)
+{
+    struct series_append_result appended;
+    assert_non_null(series);
+    assert_non_null(series_broken(series));
+    assert_int_equal(series_is_unread(series), is_unread);
+    assert_true(takes(series)); /* so that the append says why not */
+    assert_int_equal(append_stamped(series, T0_NS + 100, 9, 1, 9, &appended), -EBADF);
+}
+
+/* Five rows that are durable, and a sixth of session 1 that is not. */
+static void make_series(struct fixture *fixture, const char *name)
+{
+    struct series_append_result appended;
+    struct series *series = fixture_create(fixture, name, SERIES_EXPLICIT, rule());
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(append_stamped(series, T0_NS + i, i, 1, (uint64_t)i + 1, &appended), 0);
+        if (i == 4)
+            fixture_flush(fixture);
+    }
+}
+
+static void test_it_is_read_again(void **state)
+{
+    static const struct {
+        const char *name, *path;
+        int result;
+    } cases[] = {
+        {"a", "a/head.npy", -EACCES},     {"b", "b/head.npy", -EIO},
+        {"c", "c/head.npy", -EMFILE},     {"d", "d/values.npy", -EIO},
+        {"e/f", "e/f/times.npy", -EPERM}, {"g", "g/values.npy", -ENOSPC},
+        {"h", "h/times.npy", -ENOMEM},
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct store_usage usage;
+        struct series_append_result appended;
+        make_series(fixture, cases[i].name);
+        open_failing(fixture, cases[i].path, cases[i].result);
+        struct series *series = fixture_find(fixture, cases[i].name);
+        assert_unread(series, true);
+        failing_path = NULL;
+        assert_unread(series, true); /* not yet: it was tried just now */
+        clock_ahead_ns += 2 * NS_PER_S;
+        assert_true(takes(series));
+        assert_null(series_broken(series));
+        store_usage(fixture->store, &usage);
+        assert_int_equal(usage.series_broken, 0);
+        assert_int_equal(series_count(series), 6);
+        /* It knows what it has, and goes on. */
+        assert_int_equal(append_stamped(series, T0_NS + 5, 5, 1, 6, &appended), 0);
+        assert_true(appended.duplicate);
+        assert_int_equal(append_stamped(series, T0_NS + 6, 6, 1, 7, &appended), 0);
+        fixture_flush(fixture);
+        assert_int_equal(fixture_word(fixture, cases[i].name, HEAD_DURABLE), 7);
+        cut_power(fixture);
+        assert_int_equal(series_count(fixture_find(fixture, cases[i].name)), 7);
+    }
+}
+
+static void test_a_power_cut_before_it_is_read_again(void **state)
+{
+    struct fixture *fixture = *state;
+    make_series(fixture, "a");
+    open_failing(fixture, "a/head.npy", -EIO);
+    fixture_flush(fixture);
+    failing_path = NULL;
+    cut_power(fixture);
+    assert_null(series_broken(fixture_find(fixture, "a")));
+    assert_int_equal(series_count(fixture_find(fixture, "a")), 5);
+}
+
+/* Nothing in it was ever durable, so a power cut makes an end of it, whatever was made since. */
+static void test_one_that_was_never_flushed(void **state)
+{
+    static const char *const paths[] = {"new/head.npy", "new/values.npy"};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < 2; i++) {
+        struct store_recovery recovery;
+        char other[] = "other0";
+        other[5] += (char)i;
+        assert_int_equal(append_count(fixture_create(fixture, "new", SERIES_EXPLICIT, rule()), 3),
+                         0);
+        open_failing(fixture, paths[i], -EIO);
+        assert_unread(fixture_find(fixture, "new"), true);
+        make_series(fixture, other);
+        fixture_reopen(fixture); /* killed again */
+        assert_unread(fixture_find(fixture, "new"), true);
+        failing_path = NULL;
+        cut_power(fixture);
+        store_recovery(fixture->store, &recovery);
+        assert_int_equal(recovery.series_forgotten, 1);
+        assert_null(fixture_find(fixture, "new"));
+        assert_false(fixture_has_file(fixture, "new", "values.npy"));
+        assert_int_equal(series_count(fixture_find(fixture, other)), 6);
+    }
+}
+
+static void test_one_that_is_read_and_flushed_at_last(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(append_count(fixture_create(fixture, "new", SERIES_REGULAR, rule()), 3), 0);
+    open_failing(fixture, "new/runs.npy", -EACCES);
+    make_series(fixture, "other");
+    failing_path = NULL;
+    clock_ahead_ns += 2 * NS_PER_S;
+    assert_true(takes(fixture_find(fixture, "new")));
+    fixture_flush(fixture);
+    cut_power(fixture);
+    assert_null(series_broken(fixture_find(fixture, "new")));
+    assert_int_equal(series_count(fixture_find(fixture, "new")), 3);
+}
+
+static void test_damage_is_no_matter_of_time(void **state)
+{
+    struct fixture *fixture = *state;
+    make_series(fixture, "a");
+    open_failing(fixture, "a/values.npy", -ENOENT);
+    failing_path = NULL;
+    clock_ahead_ns += 2 * NS_PER_S;
+    assert_unread(fixture_find(fixture, "a"), false);
+}
+
+/* Meanwhile somebody put an older head there. A position below the journal's would spoil it. */
+static void test_other_files_are_not_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    make_series(fixture, "a");
+    make_series(fixture, "b");
+    open_failing(fixture, "a/head.npy", -EACCES);
+    fixture_set_word(fixture, "a", HEAD_COUNT, 4);
+    failing_path = NULL;
+    clock_ahead_ns += 2 * NS_PER_S;
+    assert_true(takes(fixture_find(fixture, "a")));
+    assert_unread(fixture_find(fixture, "a"), false);
+    /* Nor a second series of one id. */
+    fixture_set_word(fixture, "a", HEAD_COUNT, 6);
+    open_failing(fixture, "a/head.npy", -EACCES);
+    fixture_set_word(fixture, "a", HEAD_ID, (int64_t)series_id(fixture_find(fixture, "b")));
+    failing_path = NULL;
+    clock_ahead_ns += 2 * NS_PER_S;
+    assert_true(takes(fixture_find(fixture, "a")));
+    assert_unread(fixture_find(fixture, "a"), false);
+    assert_null(series_broken(fixture_find(fixture, "b")));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_it_is_read_again),
+        TEST(test_a_power_cut_before_it_is_read_again),
+        TEST(test_one_that_was_never_flushed),
+        TEST(test_one_that_is_read_and_flushed_at_last),
+        TEST(test_damage_is_no_matter_of_time),
+        TEST(test_other_files_are_not_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
