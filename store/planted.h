@@ -17,6 +17,7 @@ enum planted_bug {
     BUG_RUNNING_TOO_EARLY,     /* STATE says running before recovery ends */
     BUG_SESSION_WORD_FIRST,    /* the words of a session's entry in the wrong order */
     BUG_NO_FRONTIER,           /* readers do not look at the frontier */
+    BUG_SUMMARIES_TRUSTED,     /* summaries are kept as they are after a power cut */
     BUG_COUNT
 };
 

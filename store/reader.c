@@ -122,6 +122,7 @@ void reader_close(struct reader *reader)
     reader_column_close(&reader->head);
     reader_column_close(&reader->values);
     reader_column_close(&reader->times);
+    reader_summaries_close(reader);
     reader_meta_free(&reader->meta);
     free(reader->folder);
     free(reader);
@@ -137,7 +138,8 @@ const struct reader_info *reader_info(const struct reader *reader)
 bool reader_fault(const struct reader *reader)
 {
     return reader->lost || reader_column_is_lost(&reader->head) ||
-           reader_column_is_lost(&reader->values) || reader_column_is_lost(&reader->times);
+           reader_column_is_lost(&reader->values) || reader_column_is_lost(&reader->times) ||
+           reader_summaries_are_lost(reader);
 }
 
 /* The columns of a growing series follow its counts. */
@@ -215,6 +217,7 @@ static int reader_snapshot_once(struct reader *reader, struct reader_snapshot *r
         /* It may have been read after a newer count. */
         .durable = (uint64_t)(durable < count ? durable : count),
         .runs_count = is_regular ? (uint64_t)runs_count : 0,
+        .summarised = reader_summarised(reader, (uint64_t)count),
         .last_time_ns = INT64_MIN,
         .last_update_ns = reader_head_word(reader, HEAD_LAST_UPDATE_NS),
         .epoch = reader->epoch,
@@ -259,6 +262,7 @@ int reader_snapshot(struct reader *reader, struct reader_snapshot *ret_snapshot)
         if (r < 0)
             return r;
     }
+    reader_summaries_renew(reader);
     struct reader_snapshot snapshot;
     int r = -EAGAIN;
     for (unsigned tries = 0; tries < READER_SNAPSHOT_TRIES && r == -EAGAIN; tries++)

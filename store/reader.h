@@ -61,6 +61,7 @@ struct reader_snapshot {
     uint64_t durable;
     uint64_t runs_first; /* runs [runs_first, runs_count) are there; regular only */
     uint64_t runs_count;
+    uint64_t summarised;  /* rows below are in reader_summaries(), whole blocks of them */
     int64_t last_time_ns; /* INT64_MIN when empty */
     int64_t last_update_ns;
     int64_t epoch;
@@ -105,6 +106,27 @@ int reader_time_ns(struct reader *reader, uint64_t index, int64_t *ret_time_ns);
 /* The first row of the snapshot with time >= time_ns, or snapshot.count. Binary search over runs or
  * times. -EFAULT; -EBADMSG: damaged runs. */
 int reader_find_time(struct reader *reader, int64_t time_ns, uint64_t *ret_index);
+
+/* Neighbouring records of one level; SUMMARY_WORDS doubles an element, as in store_format.h. They
+ * point into the mapping; the second span, across the seam of a ring, may be empty. */
+struct reader_summary_span {
+    const double *records;
+    uint64_t first; /* block of the first record */
+    uint64_t count;
+};
+
+/* Levels that the series may have summaries of, 0 where its samples are too large; blocks of level
+ * k are of SUMMARY_BLOCK_ROWS x 16^k rows (summary_form.h). */
+unsigned reader_summary_levels(const struct reader *reader);
+
+/* The records of blocks [first, first + count) of a level, zero-copy; blocks that the snapshot does
+ * not have as a whole (first row below snapshot.first, or end above snapshot.summarised) are
+ * -ERANGE. The level is mapped at its first use, and again where its file grew. After using them
+ * ask reader_first_valid(): a block that begins below it is void; and reader_fault(). The spans
+ * hold until the next snapshot, the next call or reader_close(). -ENOENT, -EBADMSG, -ENODATA and
+ * others: they cannot be had, and the rows themselves say all that they would. */
+int reader_summaries(struct reader *reader, unsigned level, uint64_t first, uint64_t count,
+                     struct reader_summary_span ret_spans[2]);
 
 struct reader_run {
     uint64_t first_index;

@@ -37,6 +37,7 @@ struct reader {
     struct reader_column head;
     struct reader_column values;
     struct reader_column times;      /* of times.npy or runs.npy, by the clock */
+    struct reader_column *summaries; /* of each level, mapped or not; NULL: none was asked for */
     struct reader_snapshot snapshot; /* the last one taken */
     int64_t epoch;
     bool lost; /* a fault in a mapping that is gone by now */
@@ -133,6 +134,17 @@ int reader_run_times(const struct reader *reader, uint64_t from, uint64_t to, in
 
 /* First row of the snapshot at or after a time. */
 int reader_run_find_time(const struct reader *reader, int64_t time_ns, uint64_t *ret_index);
+
+/* ---- reader_summaries.c ---- */
+
+/* Lets go of those whose files were replaced or cut since they were mapped. */
+void reader_summaries_renew(struct reader *reader);
+/* A page of one that is mapped is not there any more. */
+bool reader_summaries_are_lost(const struct reader *reader);
+void reader_summaries_close(struct reader *reader);
+
+/* The head's word for a count; 0 where it is nonsense. */
+uint64_t reader_summarised(const struct reader *reader, uint64_t count);
 
 /* ---- reader_meta.c ---- */
 void reader_meta_free(struct reader_meta_text *meta);

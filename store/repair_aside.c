@@ -73,13 +73,12 @@ int repair_move(struct repair *repair, const char *path, const char *why)
 
 int repair_move_series(struct repair *repair, const char *name, const char *why)
 {
-    static const char *const files[] = {SERIES_HEAD_FILE,  ".head.npy.new",  SERIES_VALUES_FILE,
-                                        SERIES_TIMES_FILE, SERIES_RUNS_FILE, SERIES_META_FILE};
+    const char *file;
     bool has_moved = false;
     int result = 0;
-    for (size_t i = 0; i < sizeof files / sizeof files[0] && result == 0; i++) {
+    for (unsigned i = 0; (file = series_file(i)) != NULL && result == 0; i++) {
         char path[SERIES_PATH_BYTES + sizeof STORE_SERIES_DIR];
-        snprintf(path, sizeof path, STORE_SERIES_DIR "/%s/%s", name, files[i]);
+        snprintf(path, sizeof path, STORE_SERIES_DIR "/%s/%s", name, file);
         result = move(repair, path);
         has_moved = has_moved || result == 0;
         if (result == -ENOENT || result == -ENOTDIR)

@@ -123,6 +123,7 @@ static int prove(struct repair *repair, struct series *series, int64_t words[HEA
         return 0;
     words[HEAD_COUNT] = words[HEAD_FRONTIER] = words[HEAD_DURABLE] = (int64_t)count;
     words[HEAD_RUNS_COUNT] = (int64_t)runs_count;
+    words[HEAD_SUMMARISED] = 0;
     words[HEAD_LAST_TIME_NS] = last_ns;
     words[HEAD_EPOCH] = repair->store->epoch;
     drop_sessions(words, count);

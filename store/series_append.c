@@ -74,6 +74,8 @@ static inline void finish(const struct append *append, uint64_t samples, int64_t
         series->slot -= series->ring_rows;
     if (last_ns > store->newest_ns)
         store->newest_ns = last_ns;
+    if (after >= series->summary_next)
+        series_summarise_appended(series);
 }
 
 /* Copies rows to the slots from `slot` on, across the seam if need be. */

@@ -96,8 +96,7 @@ static int make_files(int folder, const struct creation *creation, const struct 
  */
 static int make_folder(int folder, const char *name)
 {
-    static const char *const files[] = {HEAD_NEW_FILE, SERIES_VALUES_FILE, SERIES_TIMES_FILE,
-                                        SERIES_RUNS_FILE, SERIES_META_FILE};
+    const char *file;
     char path[SERIES_PATH_BYTES];
     struct fs_status status;
     /* In one that is made here and now nobody left anything; and nearly always its parents are
@@ -109,8 +108,9 @@ static int make_folder(int folder, const char *name)
         return result;
     if (fs_stat_at(folder, series_path(name, SERIES_HEAD_FILE, path), &status) == 0)
         return -EEXIST;
-    for (size_t i = 0; i < sizeof files / sizeof files[0] && result == 0; i++) {
-        result = fs_remove_at(folder, series_path(name, files[i], path));
+    /* All but head.npy. */
+    for (unsigned i = 1; (file = series_file(i)) != NULL && result == 0; i++) {
+        result = fs_remove_at(folder, series_path(name, file, path));
         if (result == -ENOENT)
             result = 0;
     }

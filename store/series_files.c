@@ -1,6 +1,7 @@
 #include "series_internal.h"
 
 #include "checked.h"
+#include "summary_form.h"
 
 #include <stdio.h>
 
@@ -13,6 +14,16 @@ const char *series_path(const char *name, const char *file, char buffer[SERIES_P
 const char *series_stamps_file(enum series_clock clock)
 {
     return clock == SERIES_REGULAR ? SERIES_RUNS_FILE : SERIES_TIMES_FILE;
+}
+
+const char *series_file(unsigned number)
+{
+    static const char *const files[] = {SERIES_HEAD_FILE,  ".head.npy.new",  SERIES_VALUES_FILE,
+                                        SERIES_TIMES_FILE, SERIES_RUNS_FILE, SERIES_META_FILE};
+    const unsigned fixed = sizeof files / sizeof files[0];
+    if (number < fixed)
+        return files[number];
+    return number - fixed < SUMMARY_LEVELS_MAX ? summary_file(number - fixed) : NULL;
 }
 
 struct npy_shape series_values_shape(const struct series_type *type, uint64_t rows)

@@ -61,6 +61,9 @@ const char *series_head_decode(const int64_t words[HEAD_WORDS], struct series_he
     head.last_time_ns = words[HEAD_LAST_TIME_NS];
     head.durable = (uint64_t)words[HEAD_DURABLE];
     head.epoch = words[HEAD_EPOCH];
+    head.summarised = (uint64_t)words[HEAD_SUMMARISED];
+    if (head.summarised > head.count || head.summarised % SUMMARY_BLOCK_ROWS != 0)
+        head.summarised = 0;
 
     uint64_t sample_bytes = series_type_sample_bytes(&head.type);
     if (sample_bytes == 0 || sample_bytes != head.sample_bytes)

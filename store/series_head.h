@@ -20,6 +20,7 @@ struct series_head {
     uint64_t runs_count;
     int64_t last_time_ns;
     uint64_t durable;
+    uint64_t summarised; /* 0 where the word is nonsense: they can be made again */
     int64_t epoch;
 };
 

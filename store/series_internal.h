@@ -27,6 +27,14 @@ struct series_partial {
     struct journal_entry entry;
 };
 
+/* The summaries of a mapped series: a column a level, each mapped when it is first written to. */
+struct series_summary {
+    uint64_t record_bytes;
+    unsigned level_count;
+    volatile bool is_lost; /* a page of one was not there; set by the handler of SIGBUS */
+    struct column levels[];
+};
+
 struct series {
     /* What an append of one sample touches comes first: three cache lines, and in a regular series
      * the fourth. */
@@ -54,6 +62,9 @@ struct series {
     uint64_t user_word;
     uint64_t rows_limit; /* count may go up to here before the next flush; see reserve.h */
     uint64_t runs_limit;
+    uint64_t summary_next; /* an append that comes to this count completes a block, or no append */
+    uint64_t summarised;
+    struct series_summary *summary; /* NULL = none is mapped */
 
     struct series_type type;
     size_t name_bytes;
@@ -81,12 +92,14 @@ struct series {
     uint8_t runs_reserve_wanted;
     bool is_described;   /* the journal file in use knows it, under */
     bool is_head_synced; /* its head did not change since */
+    bool is_lagging;     /* it is in the store's list of series whose summaries lag */
     bool is_unsynced;    /* it is in the store's list of series that the next checkpoint syncs */
     bool is_unread;      /* it is broken for a reason that may pass: series_unread.c */
     bool is_unborn;      /* and nothing of it was ever flushed: see store.unborn_count */
     uint32_t journal_slot;
     struct series_partial *partials;
-    uint64_t file_bytes; /* of all its files, as reserved in the budget */
+    uint64_t file_bytes;    /* of all its files but summaries, as reserved in the budget */
+    uint64_t summary_bytes; /* of those, likewise */
     uint64_t head_inode;
     int64_t read_again_ns; /* monotonic time from which it is read again, when it is unread */
     char name[];
@@ -130,6 +143,9 @@ static inline void series_raise_frontier(struct series *series, uint64_t frontie
 /* "<name>/<file>" below the folder `series`; returns `buffer`. */
 const char *series_path(const char *name, const char *file, char buffer[SERIES_PATH_BYTES]);
 const char *series_stamps_file(enum series_clock clock); /* "times.npy" or "runs.npy" */
+/* All files that a series' folder may hold of it, one after the other, head.npy first: without it
+ * the rest is no series. NULL: there are no more. */
+const char *series_file(unsigned number);
 
 struct npy_shape series_values_shape(const struct series_type *type, uint64_t rows);
 struct npy_shape series_stamps_shape(enum series_clock clock, uint64_t rows);
@@ -202,6 +218,19 @@ void series_pages_cleaned(struct series *series);
 /* Brings both columns of a growing series to the same shape, if a growth was
  * cut between the two. */
 int series_finish_growth(struct series *series);
+
+/* ---- series_summary.c ---- */
+
+/* Whether its blocks are complete up to its count; sees to it that they will be. */
+void series_summary_watch(struct series *series);
+/* Summarises blocks that were just completed, as far as nothing has to be opened for it. */
+void series_summarise_appended(struct series *series);
+/* Makes what is lacking until the clock reaches `until_ns`. 1: more is lacking; 0: nothing is;
+ * negative: not now. */
+int series_summarise(struct series *series, int64_t until_ns);
+void series_summary_unmap(struct series *series);
+/* Bytes of the files that its summaries must have. */
+uint64_t series_summary_bytes(const struct series *series);
 
 /* ---- series_session.c ---- */
 

@@ -13,6 +13,15 @@ static bool is_in_column(const struct column *column, uintptr_t address)
            address - begin < column_file_bytes(column->row_count, column->row_bytes);
 }
 
+/* What stood in it can be made again. */
+static bool is_in_summary(const struct series_summary *summary, uintptr_t address)
+{
+    for (unsigned k = 0; summary != NULL && k < summary->level_count; k++)
+        if (is_in_column(&summary->levels[k], address))
+            return true;
+    return false;
+}
+
 bool store_owns_address(const void *address, void *context)
 {
     const struct store *store = context;
@@ -21,6 +30,10 @@ bool store_owns_address(const void *address, void *context)
         struct series *series = store->mapped[i];
         uintptr_t head = (uintptr_t)series->words - NPY_HEADER_BYTES;
         bool is_in_head = series->words != NULL && at >= head && at - head < HEAD_FILE_BYTES;
+        if (is_in_summary(series->summary, at)) {
+            series->summary->is_lost = true;
+            return true;
+        }
         if (!is_in_head && !is_in_column(&series->values_column, at) &&
             !is_in_column(&series->stamps_column, at))
             continue;

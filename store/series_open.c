@@ -71,6 +71,7 @@ static void take_head(struct series *series, const struct series_head *head)
     series->durable = head->durable < head->count ? head->durable : head->count;
     series->durable_runs = head->runs_count;
     series->block_rows_max = head->capacity > 0 ? head->capacity : UINT64_MAX;
+    series->summarised = head->summarised;
 }
 
 /* Head and file of head.npy, from a copy that read(2) made: nobody writes,
@@ -161,6 +162,7 @@ int series_inspect(struct series *series, int64_t ret_words[HEAD_WORDS])
     if (!series_files_bytes(series->sample_bytes, values_rows, head.type.clock, stamps_rows,
                             &series->file_bytes))
         series_break(series, "its arrays are larger than a file can be");
+    series->summary_bytes = series_summary_bytes(series);
     return 0;
 }
 
@@ -216,6 +218,7 @@ static void unmap_files(struct series *series)
         // NOLINTNEXTLINE(performance-no-int-to-ptr): the words are atomic, the mapping is not
         fs_unmap((char *)(uintptr_t)series->words - NPY_HEADER_BYTES, HEAD_FILE_BYTES);
     series_close_files(series);
+    series_summary_unmap(series);
     column_unmap(&series->values_column);
     column_unmap(&series->stamps_column);
     series->words = NULL;
@@ -252,11 +255,11 @@ int series_map(struct series *series)
     if (series->broken != NULL)
         return -EBADF;
     struct store *store = series->store;
-    store_map_make_room(store, 1);
+    store_map_make_room(store, MAPS_A_SERIES, NULL);
     int result = map_files(series);
     if (result == -ENOMEM) {
         unmap_files(series);
-        store_map_make_room(store, MAP_RETRY_ROOM);
+        store_map_make_room(store, MAP_RETRY_ROOM * MAPS_A_SERIES, NULL);
         result = map_files(series);
     }
     if (result == -EBADMSG || result == -ENOENT) {
@@ -277,6 +280,7 @@ int series_map(struct series *series)
         return result;
     }
     series_word_store(series, HEAD_EPOCH, store->epoch);
+    series_summary_watch(series);
     return 0;
 }
 

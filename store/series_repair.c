@@ -93,6 +93,7 @@ void series_repair(struct series *series)
     series_word_store(series, HEAD_ROWS, (int64_t)series->ring_rows);
     series_word_store(series, HEAD_RUNS_COUNT, (int64_t)series->runs_count);
     series_word_store(series, HEAD_LAST_TIME_NS, series->last_time_ns);
+    series_word_store(series, HEAD_SUMMARISED, (int64_t)series->summarised);
     if (series->last_time_ns > series->store->newest_ns)
         series->store->newest_ns = series->last_time_ns;
 }

@@ -73,6 +73,26 @@ void store_close(struct store *store);
 int store_set_limits(struct store *store, const struct store_limits *limits,
                      struct error_text *error);
 
+/* The arithmetic of block summaries (docs/format.md, "Summaries"), which the store does not know:
+ * `records` are of SUMMARY_WORDS doubles, one for each element. */
+
+/* `count` rows of `elements` elements each, C order, at any alignment -> one record an element. */
+typedef void store_summary_make(const char dtype[2], const void *rows, size_t count,
+                                size_t elements, double *ret_records);
+/* `count` x `elements` records -> `elements` records. */
+typedef void store_summary_merge(const double *records, size_t count, size_t elements,
+                                 double *ret_records);
+
+/* From now on summaries are kept of every series that can have them: of what is appended as it is
+ * appended, of what is there already by store_catch_up(). Without this none are; those that are
+ * there stay, and lag. Once a store. -ENOMEM. */
+int store_keep_summaries(struct store *store, store_summary_make *make, store_summary_merge *merge);
+
+/* Makes summaries that are lacking until the monotonic clock reaches `until_ns`, or a block longer:
+ * of older stores, after a recovery, of what could not be made for want of room. True when there is
+ * more to do now; what failed is tried again some seconds later. */
+bool store_catch_up(struct store *store, int64_t until_ns);
+
 /* Seen by status: bytes reserved (all capacities, and what growing files have now), the budget,
  * series, series mapped. */
 struct store_usage {

@@ -9,13 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All that a series' folder may hold of it, head.npy first: without it the rest
- * is no series. */
-static const char *const series_files[] = {SERIES_HEAD_FILE,  ".head.npy.new",  SERIES_VALUES_FILE,
-                                           SERIES_TIMES_FILE, SERIES_RUNS_FILE, SERIES_META_FILE};
-
-#define SERIES_FILE_COUNT (sizeof series_files / sizeof series_files[0])
-
 /* Cuts the last segment off; false when there is none left. */
 static bool to_parent(char *path)
 {
@@ -29,8 +22,9 @@ static bool to_parent(char *path)
 int store_remove_files(int series_fd, const char *name)
 {
     char path[SERIES_PATH_BYTES];
-    for (size_t i = 0; i < SERIES_FILE_COUNT; i++) {
-        int result = fs_remove_at(series_fd, series_path(name, series_files[i], path));
+    const char *file;
+    for (unsigned i = 0; (file = series_file(i)) != NULL; i++) {
+        int result = fs_remove_at(series_fd, series_path(name, file, path));
         if (result < 0 && result != -ENOENT)
             return result;
     }
@@ -144,8 +138,9 @@ static int link_file(int series_fd, const char *from_name, const char *to_name, 
 static int link_files(int series_fd, const char *from_name, const char *to_name)
 {
     int result = fs_make_folders(series_fd, to_name);
-    for (size_t i = 1; i < SERIES_FILE_COUNT && result == 0; i++)
-        result = link_file(series_fd, from_name, to_name, series_files[i]);
+    const char *file;
+    for (unsigned i = 1; (file = series_file(i)) != NULL && result == 0; i++)
+        result = link_file(series_fd, from_name, to_name, file);
     /* Durable before the next step each time, so that a power cut too leaves one
      * name whole. */
     if (result == 0)

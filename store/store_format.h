@@ -1,7 +1,8 @@
 /* store_format.h - what is on disk, format version 1. Mirrors docs/format.md: change both. No
  * functions here.
  *
- *   STORE/LOCK  STORE/status.npy  STORE/series/<name>/{head,values,times|runs}.npy  meta.ini
+ *   STORE/LOCK  STORE/status.npy  STORE/series/<name>/{head,values,times|runs,summary-<k>}.npy
+ *   meta.ini
  *
  * Every .npy is a version-1.0 header padded to NPY_HEADER_BYTES, C order, one plain dtype. */
 #ifndef INGEST_STORE_FORMAT_H
@@ -55,6 +56,7 @@ enum head_word {
     HEAD_RUNS_COUNT = 19,
     HEAD_LAST_TIME_NS = 20,
     HEAD_LAST_UPDATE_NS = 21,
+    HEAD_SUMMARISED = 22, /* rows covered by summaries, whole blocks; published with release */
     /* The flusher's, on a cache line of its own. */
     HEAD_DURABLE = 32,
     HEAD_EPOCH = 43, /* changes with every writer that opens the series */
@@ -78,6 +80,22 @@ enum run_word { RUN_FIRST_INDEX = 0, RUN_T0_NS = 1, RUN_PERIOD_PS = 2 };
 #define RUNS_CAPACITY_MIN     1024
 #define RUNS_CAPACITY_MAX     65536
 #define RUNS_CAPACITY_DIVISOR 64
+
+/* summary-<k>.npy: <f8 (records, *sample shape, 6). */
+#define SUMMARY_BLOCK_ROWS   UINT64_C(1024) /* of level 0 */
+#define SUMMARY_FAN_OUT_BITS 4
+#define SUMMARY_FAN_OUT      (UINT64_C(1) << SUMMARY_FAN_OUT_BITS)
+#define SUMMARY_LEVELS_MAX   13
+#define SUMMARY_ELEMENTS_MAX 1024 /* of a sample; larger ones have no summaries */
+#define SUMMARY_WORDS        6
+enum summary_word {
+    SUMMARY_HI = 0, /* mean = hi + lo */
+    SUMMARY_LO = 1,
+    SUMMARY_M2 = 2, /* sum of squared differences from it */
+    SUMMARY_MIN = 3,
+    SUMMARY_MAX = 4,
+    SUMMARY_COUNT = 5 /* samples that are not NaN */
+};
 
 /* A run is closed before (index - first) x period passes this many picoseconds (53 days). */
 #define RUN_SPAN_PS_MAX (INT64_C(1) << 62)

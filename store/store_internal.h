@@ -43,6 +43,15 @@ struct store {
     size_t mapped_capacity;
     size_t mapped_max;
     size_t mapped_hand;
+    size_t summary_maps; /* beside the three of each mapped series */
+
+    store_summary_make *summary_make; /* NULL: none are kept */
+    store_summary_merge *summary_merge;
+    double *summary_scratch; /* two records of a sample */
+    struct series **lagging; /* whose summaries lag; has room for every series */
+    size_t lagging_count;
+    size_t lagging_hand;
+    int64_t summary_retry_ns; /* not before this time, after a failure */
 
     struct journal journal;
     uint64_t direct_bytes;
@@ -101,14 +110,20 @@ static inline void store_mark_dirty(struct store *store, struct series *series)
 
 /* ---- store_map_cache.c ---- */
 
+#define MAPS_A_SERIES 3
 /* From vm.max_map_count: three mappings a series, and some left for the rest of
  * the program. */
 size_t store_map_limit(void);
-/* Unmaps series that were not written lately until `room` more may be mapped.
- */
-void store_map_make_room(struct store *store, size_t room);
+/* Unmaps series that were not written lately, but not `spared`, until there may be `maps` more
+ * mappings. */
+void store_map_make_room(struct store *store, size_t maps, const struct series *spared);
 int store_map_add(struct store *store, struct series *series); /* -ENOMEM */
 void store_map_remove(struct store *store, struct series *series);
+
+/* ---- store_summaries.c ---- */
+
+/* Puts a series into the list of those whose summaries lag. */
+void store_mark_lagging(struct store *store, struct series *series);
 
 /* ---- store_budget.c ---- */
 

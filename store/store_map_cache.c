@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAPS_A_SERIES  3
 #define MAPS_FOR_REST  4096  /* the program, its libraries and its heap */
 #define MAPS_FALLBACK  65530 /* the kernel's default */
 #define MAP_LIMIT_FILE "/proc/sys/vm/max_map_count"
@@ -30,14 +29,16 @@ size_t store_map_limit(void)
     return limit < MAP_LIMIT_MIN ? MAP_LIMIT_MIN : (size_t)limit;
 }
 
-void store_map_make_room(struct store *store, size_t room)
+void store_map_make_room(struct store *store, size_t maps, const struct series *spared)
 {
-    while (store->mapped_count > 0 && store->mapped_count + room > store->mapped_max) {
+    size_t most = store->mapped_max * MAPS_A_SERIES;
+    while (store->mapped_count > (spared != NULL) &&
+           store->mapped_count * MAPS_A_SERIES + store->summary_maps + maps > most) {
         if (store->mapped_hand >= store->mapped_count)
             store->mapped_hand = 0;
         struct series *series = store->mapped[store->mapped_hand];
-        if (series->is_recent) {
-            series->is_recent = false;
+        if (series == spared || series->is_recent) {
+            series->is_recent = series->is_recent && series == spared;
             store->mapped_hand++;
             continue;
         }

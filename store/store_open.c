@@ -148,6 +148,8 @@ void store_close(struct store *store)
     store_index_free(&store->index);
     journal_close(&store->journal);
     free(store->unsynced);
+    free(store->lagging);
+    free(store->summary_scratch);
     free(store->removed);
     free(store->raised);
     free(store->dirty);

@@ -410,6 +410,9 @@ static int recover_head(struct recovery *recovery, int stamps_fd, int64_t words[
     words[HEAD_RUNS_COUNT] = (int64_t)from->runs_count;
     words[HEAD_LAST_TIME_NS] = last_ns;
     words[HEAD_DURABLE] = (int64_t)from->count;
+    /* No sync has waited for the records: all of them are made again. */
+    if (!PLANTED(BUG_SUMMARIES_TRUSTED))
+        words[HEAD_SUMMARISED] = 0;
     words[HEAD_EPOCH] = recovery->store->epoch;
     series_session_restore(words, from->entries, from->entry_count);
     return write_head(recovery, words, is_there);

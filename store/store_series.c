@@ -21,12 +21,17 @@ int store_add(struct store *store, struct series *series)
         if (unsynced == NULL)
             return -ENOMEM;
         store->unsynced = unsynced;
+        struct series **lagging = realloc(store->lagging, capacity * sizeof(struct series *));
+        if (lagging == NULL)
+            return -ENOMEM;
+        store->lagging = lagging;
         store->dirty_capacity = capacity;
     }
     int result = store_index_insert(&store->index, series);
     if (result < 0)
         return result;
-    store->reserved_bytes += series->file_bytes;
+    store->reserved_bytes += series->file_bytes + series->summary_bytes;
+    series_summary_watch(series);
     if (series->id > store->id_highest)
         store->id_highest = series->id;
     return 0;
@@ -45,7 +50,7 @@ static void forget(struct series **list, size_t *count, const struct series *ser
 void store_drop(struct store *store, struct series *series)
 {
     store_index_remove(&store->index, series);
-    store->reserved_bytes -= series->file_bytes;
+    store->reserved_bytes -= series->file_bytes + series->summary_bytes;
     if (series->broken != NULL)
         store->broken_count--;
     series_set_unborn(series, false);
@@ -53,6 +58,8 @@ void store_drop(struct store *store, struct series *series)
         forget(store->dirty, &store->dirty_count, series);
     if (series->is_unsynced)
         forget(store->unsynced, &store->unsynced_count, series);
+    if (series->is_lagging)
+        forget(store->lagging, &store->lagging_count, series);
     if (store->flush != NULL)
         store_flush_forget(store->flush, series);
     if (store->checkpoint != NULL)

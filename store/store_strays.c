@@ -3,6 +3,7 @@
 #include "file_system.h"
 #include "series_name.h"
 #include "store_format.h"
+#include "summary_form.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -60,6 +61,9 @@ static bool is_series_file(const char *entry)
                                         SERIES_RUNS_FILE, SERIES_META_FILE};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(entry, names[i]) == 0)
+            return true;
+    for (unsigned k = 0; k < SUMMARY_LEVELS_MAX; k++)
+        if (strcmp(entry, summary_file(k)) == 0)
             return true;
     return false;
 }

@@ -3,6 +3,7 @@
 #include "file_system.h"
 #include "planted.h"
 #include "series_internal.h"
+#include "summary_form.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -101,6 +102,9 @@ static int sync_item(const struct sync_list *list, const struct sync_item *item,
     result = sync_file(list, item, SERIES_HEAD_FILE, error);
     if (result == 0)
         result = sync_file(list, item, SERIES_META_FILE, error);
+    /* A head that is synced speaks of records that are. */
+    for (unsigned k = 0; k < SUMMARY_LEVELS_MAX && result == 0; k++)
+        result = sync_file(list, item, summary_file(k), error);
     return result < 0 ? result : sync_folders(list, item, error);
 }
 

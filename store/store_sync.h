@@ -12,7 +12,7 @@
 struct sync_item {
     const char *name; /* terminated */
     enum series_clock clock;
-    bool with_head; /* and meta.ini, and the folders that lead to it */
+    bool with_head; /* and summaries, meta.ini, and the folders that lead to it */
 };
 
 struct sync_list {

@@ -127,7 +127,7 @@ static bool head_word_is_reserved(unsigned word)
 {
     if (word >= HEAD_SESSIONS)
         return word >= HEAD_SESSIONS + HEAD_SESSION_SLOTS * HEAD_SESSION_WORDS;
-    return word > HEAD_CREATED_NS && (word < HEAD_COUNT || word > HEAD_LAST_UPDATE_NS) &&
+    return word > HEAD_CREATED_NS && (word < HEAD_COUNT || word > HEAD_SUMMARISED) &&
            word != HEAD_DURABLE && word != HEAD_EPOCH;
 }
 

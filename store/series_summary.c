@@ -1,0 +1,324 @@
+/* The block summaries of a series (docs/format.md, "Summaries"). A block is summarised from its
+ * mapped rows as soon as it is complete, while they are in the processor's caches; sixteen records
+ * of a level make one of the next. Whatever keeps a record from being made is no reason to refuse
+ * samples: `summarised` lags then, and the store tries again (store_summaries.c). */
+#include "store_internal.h"
+
+#include "clock_ns.h"
+#include "file_system.h"
+#include "summary_form.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct column_place place_of(const struct series *series, unsigned level,
+                                    char path[SERIES_PATH_BYTES])
+{
+    series_path(series->name, summary_file(level), path);
+    return (struct column_place){series->store->series_fd, path};
+}
+
+static bool is_ring(const struct series *series)
+{
+    return series->capacity > 0;
+}
+
+/* The first row that a block may begin with. */
+static uint64_t oldest_row(const struct series *series)
+{
+    return is_ring(series) && series->frontier > series->capacity
+               ? series->frontier - series->capacity
+               : 0;
+}
+
+/* The first row of the block to be made next: what was overwritten before it was summarised is
+ * passed over. */
+static uint64_t next_row(const struct series *series)
+{
+    uint64_t oldest = oldest_row(series);
+    if (series->summarised >= oldest)
+        return series->summarised;
+    return (oldest + SUMMARY_BLOCK_ROWS - 1) / SUMMARY_BLOCK_ROWS * SUMMARY_BLOCK_ROWS;
+}
+
+static uint64_t records_of(const struct series *series, unsigned level)
+{
+    return series->summarised / summary_block_rows(level);
+}
+
+static uint64_t rows_of_new(const struct series *series, unsigned level, uint64_t record_bytes)
+{
+    return is_ring(series) ? summary_slots(series->capacity, level)
+                           : npy_grow_rows(SERIES_GROW_BYTES_MIN / record_bytes);
+}
+
+uint64_t series_summary_bytes(const struct series *series)
+{
+    uint64_t record_bytes = summary_record_bytes(&series->type);
+    uint64_t bytes = 0;
+    unsigned levels = summary_levels(&series->type, series->capacity);
+    for (unsigned k = 0; k < levels; k++) {
+        uint64_t records = records_of(series, k);
+        uint64_t rows = rows_of_new(series, k, record_bytes);
+        if (series->summary != NULL && series->summary->levels[k].rows != NULL)
+            rows = series->summary->levels[k].row_count;
+        else if (records == 0)
+            rows = 0;
+        else if (!is_ring(series) && records > rows)
+            rows = npy_grow_rows(records);
+        bytes += rows > 0 ? column_file_bytes(rows, record_bytes) : 0;
+    }
+    return bytes;
+}
+
+/* Takes what the files have now into the budget. */
+static void account(struct series *series)
+{
+    uint64_t bytes = series_summary_bytes(series);
+    series->store->reserved_bytes += bytes - series->summary_bytes;
+    series->summary_bytes = bytes;
+}
+
+void series_summary_unmap(struct series *series)
+{
+    struct series_summary *summary = series->summary;
+    if (summary == NULL)
+        return;
+    for (unsigned k = 0; k < summary->level_count; k++) {
+        if (summary->levels[k].rows == NULL)
+            continue;
+        column_unmap(&summary->levels[k]);
+        series->store->summary_maps--;
+    }
+    free(summary);
+    series->summary = NULL;
+}
+
+static void publish(struct series *series, uint64_t summarised)
+{
+    series->summarised = summarised;
+    /* The head is synced again, and the records with it. */
+    store_mark_dirty(series->store, series);
+    /* Release: whoever sees the word sees the records. */
+    series_word_publish(series, HEAD_SUMMARISED, (int64_t)summarised);
+}
+
+/* The files are not what they should be: they make way for new ones. */
+static void discard(struct series *series)
+{
+    char path[SERIES_PATH_BYTES];
+    publish(series, 0);
+    series_summary_unmap(series);
+    for (unsigned k = 0; k < SUMMARY_LEVELS_MAX; k++)
+        (void)fs_remove_at(series->store->series_fd,
+                           series_path(series->name, summary_file(k), path));
+    account(series);
+}
+
+/* ---- files ---- */
+
+static int open_level(struct series *series, unsigned level)
+{
+    struct store *store = series->store;
+    struct series_summary *summary = series->summary;
+    struct column *column = &summary->levels[level];
+    char path[SERIES_PATH_BYTES];
+    struct column_place place = place_of(series, level, path);
+    uint64_t rows = rows_of_new(series, level, summary->record_bytes);
+    uint64_t records = records_of(series, level);
+    struct npy_shape shape = summary_shape(&series->type, rows);
+    store_map_make_room(store, 1, series);
+    int result = column_map(place, &shape, summary->record_bytes, records, column);
+    if (result == -ENOENT && records == 0) {
+        result = store_budget_check_growth(store, column_file_bytes(rows, summary->record_bytes));
+        if (result == 0)
+            result = column_create(place, &shape, !is_ring(series), false);
+        if (result == 0)
+            result = column_map(place, &shape, summary->record_bytes, 0, column);
+    }
+    if (result < 0)
+        return result;
+    store->summary_maps++;
+    account(series);
+    bool fits = is_ring(series) ? column->row_count == rows
+                                : npy_grow_rows(column->row_count) == column->row_count &&
+                                      column->row_count >= records;
+    return fits ? 0 : -EBADMSG;
+}
+
+static int grow_level(struct series *series, unsigned level, uint64_t records)
+{
+    char path[SERIES_PATH_BYTES];
+    struct column *column = &series->summary->levels[level];
+    uint64_t rows = npy_grow_rows(records);
+    if (rows == 0)
+        return -ENOSPC;
+    int result =
+        store_budget_check_growth(series->store, (rows - column->row_count) * column->row_bytes);
+    if (result == 0)
+        result = column_grow_file(column, place_of(series, level, path), rows);
+    if (result == 0)
+        result = column_grow_shape(column, rows);
+    account(series);
+    return result;
+}
+
+/* Makes room for the record of a block. -EAGAIN: its file would have to be opened. */
+static int want_record(struct series *series, unsigned level, uint64_t block, bool may_open)
+{
+    char path[SERIES_PATH_BYTES];
+    struct column *column = &series->summary->levels[level];
+    int result = 0;
+    if (column->rows == NULL)
+        result = may_open ? open_level(series, level) : -EAGAIN;
+    if (result == 0 && !is_ring(series) && block >= column->row_count)
+        result = grow_level(series, level, block + 1);
+    if (result == 0 && !is_ring(series)) {
+        uint64_t bytes = column_unallocated_bytes(column, block, 1);
+        if (bytes > 0)
+            result = store_budget_check_free(series->store, bytes);
+    }
+    return result < 0 ? result : column_make_ready(column, place_of(series, level, path), block, 1);
+}
+
+/* ---- records ---- */
+
+static double *record_at(const struct column *column, uint64_t block)
+{
+    return (double *)(void *)(column->rows + block % column->row_count * column->row_bytes);
+}
+
+/* What both halves of something across a seam come to stands in the scratch. */
+static void make_record(const struct series *series, uint64_t first_row, double *ret_records)
+{
+    const struct store *store = series->store;
+    const char *dtype = dtype_name(series->type.dtype);
+    size_t elements = (size_t)series_type_elements(&series->type);
+    uint64_t slot = is_ring(series) ? first_row % series->ring_rows : first_row;
+    const char *rows = series->values + slot * series->sample_bytes;
+    uint64_t before_seam = series->ring_rows - slot;
+    if (before_seam >= SUMMARY_BLOCK_ROWS) {
+        store->summary_make(dtype, rows, SUMMARY_BLOCK_ROWS, elements, ret_records);
+        return;
+    }
+    double *second = store->summary_scratch + elements * SUMMARY_WORDS;
+    store->summary_make(dtype, rows, (size_t)before_seam, elements, store->summary_scratch);
+    store->summary_make(dtype, series->values, (size_t)(SUMMARY_BLOCK_ROWS - before_seam), elements,
+                        second);
+    store->summary_merge(store->summary_scratch, 2, elements, ret_records);
+}
+
+static void merge_record(const struct series *series, const struct column *below, uint64_t block,
+                         double *ret_records)
+{
+    const struct store *store = series->store;
+    size_t elements = (size_t)series_type_elements(&series->type);
+    const double *first = record_at(below, block * SUMMARY_FAN_OUT);
+    uint64_t before_seam = below->row_count - block * SUMMARY_FAN_OUT % below->row_count;
+    if (before_seam >= SUMMARY_FAN_OUT) {
+        store->summary_merge(first, SUMMARY_FAN_OUT, elements, ret_records);
+        return;
+    }
+    double *second = store->summary_scratch + elements * SUMMARY_WORDS;
+    store->summary_merge(first, (size_t)before_seam, elements, store->summary_scratch);
+    store->summary_merge(record_at(below, 0), (size_t)(SUMMARY_FAN_OUT - before_seam), elements,
+                         second);
+    store->summary_merge(store->summary_scratch, 2, elements, ret_records);
+}
+
+/* Levels of which a block ends here and begins with a row that is there: a longer one cannot be
+ * made, and nobody may ask for it. */
+static unsigned levels_ending(const struct series *series, uint64_t end)
+{
+    uint64_t oldest = oldest_row(series);
+    unsigned levels = 1;
+    while (levels < series->summary->level_count) {
+        uint64_t rows = summary_block_rows(levels);
+        if (end % rows != 0 || end - rows < oldest)
+            break;
+        levels++;
+    }
+    return levels;
+}
+
+static int summarise_block(struct series *series, uint64_t first_row, bool may_open)
+{
+    struct series_summary *summary = series->summary;
+    uint64_t end = first_row + SUMMARY_BLOCK_ROWS;
+    unsigned levels = levels_ending(series, end);
+    for (unsigned k = 0; k < levels; k++) {
+        int result = want_record(series, k, end / summary_block_rows(k) - 1, may_open);
+        if (result < 0)
+            return result;
+    }
+    make_record(series, first_row, record_at(&summary->levels[0], first_row / SUMMARY_BLOCK_ROWS));
+    for (unsigned k = 1; k < levels; k++) {
+        uint64_t block = end / summary_block_rows(k) - 1;
+        merge_record(series, &summary->levels[k - 1], block, record_at(&summary->levels[k], block));
+    }
+    if (series->is_lost)
+        return -EFAULT;
+    if (summary->is_lost)
+        return -EBADMSG;
+    publish(series, end);
+    return 0;
+}
+
+/* ---- */
+
+void series_summary_watch(struct series *series)
+{
+    series->summary_next = UINT64_MAX;
+    if (series->store->summary_make == NULL || series->broken != NULL || series->is_lagging ||
+        summary_levels(&series->type, series->capacity) == 0)
+        return;
+    uint64_t next = next_row(series) + SUMMARY_BLOCK_ROWS;
+    if (next <= series->count)
+        store_mark_lagging(series->store, series);
+    else
+        series->summary_next = next;
+}
+
+void series_summarise_appended(struct series *series)
+{
+    uint64_t next = next_row(series);
+    int result = series->summary == NULL ? -EAGAIN : 0;
+    while (result == 0 && next + SUMMARY_BLOCK_ROWS <= series->count) {
+        result = summarise_block(series, next, false);
+        next = next_row(series);
+    }
+    /* What failed is still to be made. */
+    series_summary_watch(series);
+}
+
+static int make_summary(struct series *series)
+{
+    unsigned levels = summary_levels(&series->type, series->capacity);
+    series->summary = calloc(1, sizeof *series->summary + levels * sizeof(struct column));
+    if (series->summary == NULL)
+        return -ENOMEM;
+    series->summary->level_count = levels;
+    series->summary->record_bytes = summary_record_bytes(&series->type);
+    return 0;
+}
+
+int series_summarise(struct series *series, int64_t until_ns)
+{
+    int result = series->words == NULL ? series_map(series) : 0;
+    if (result == 0 && series->summary == NULL)
+        result = make_summary(series);
+    while (result == 0) {
+        uint64_t next = next_row(series);
+        if (next + SUMMARY_BLOCK_ROWS > series->count)
+            return 0;
+        result = summarise_block(series, next, true);
+        if (result == 0 && clock_monotonic_ns() >= until_ns)
+            return 1;
+    }
+    if (series_check_lost(series))
+        return -EBADF;
+    if ((result == -EBADMSG || result == -ENOENT) && series->words != NULL)
+        discard(series);
+    return result;
+}
