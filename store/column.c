@@ -389,8 +389,8 @@ int column_grow_file(struct column *column, struct column_place place, uint64_t 
     int result = fs_extend(fd, bytes);
     /* The new shape must not reach the disk before the length that it speaks of.
      */
-    if (result == 0)
-        result = fs_sync_data(fd);
+    if (result == 0 && fs_sync_data(fd) < 0)
+        result = -EIO;
     if (result == 0)
         result = fs_map(fd, bytes, FS_WRITE, &address);
     fs_close(fd);

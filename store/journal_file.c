@@ -36,13 +36,15 @@ static uint64_t file_number(const char *entry)
 
 void journal_init(struct journal *journal, int folder, uint64_t bytes_wanted)
 {
-    *journal = (struct journal){.folder = folder, .fd = -1, .bytes_wanted = bytes_wanted};
+    *journal =
+        (struct journal){.folder = folder, .fd = -1, .next_fd = -1, .bytes_wanted = bytes_wanted};
 }
 
 void journal_close(struct journal *journal)
 {
     fs_close(journal->fd);
-    journal->fd = -1;
+    fs_close(journal->next_fd);
+    journal->fd = journal->next_fd = -1;
 }
 
 /* ---- reading ---- */
@@ -127,9 +129,21 @@ static int fill_file(int fd, uint64_t byte_count)
     return result == 0 ? fs_sync_data(fd) : result;
 }
 
+/* The descriptor of the file that waits, if it is there still; else it is opened anew. */
+static int take_waiting(struct journal *journal, const char *name)
+{
+    struct fs_status status = {0};
+    int fd = journal->next_fd;
+    journal->next_fd = -1;
+    if (fd >= 0 && fs_stat(fd, &status) == 0 && status.links > 0)
+        return fd;
+    fs_close(fd);
+    return fs_open_or_create_at(journal->folder, name);
+}
+
 /* Opens the next file; makes it where it is not there, or too small. A disk that is too full for
  * that leaves it as small as it is, as long as the snapshot fits. */
-static int open_next(const struct journal *journal, uint64_t number, size_t snapshot_bytes,
+static int open_next(struct journal *journal, uint64_t number, size_t snapshot_bytes,
                      uint64_t *ret_byte_count)
 {
     char name[FILE_NAME_BYTES];
@@ -137,7 +151,7 @@ static int open_next(const struct journal *journal, uint64_t number, size_t snap
     uint64_t wanted = journal->bytes_wanted;
     if (wanted < (uint64_t)snapshot_bytes * SNAPSHOT_SHARE)
         wanted = (uint64_t)snapshot_bytes * SNAPSHOT_SHARE;
-    int fd = fs_open_or_create_at(journal->folder, file_name(number, name));
+    int fd = take_waiting(journal, file_name(number, name));
     int result = fd < 0 ? fd : fs_stat(fd, &status);
     if (result < 0) {
         fs_close(fd);
@@ -178,6 +192,8 @@ static int write_record(int fd, const struct journal_record *record, uint64_t at
 
 int journal_append(struct journal *journal, struct journal_record *record)
 {
+    if (journal->has_failed)
+        return -EIO;
     journal_record_seal(record, journal->salt, journal->number, journal->record_next);
     int result = write_record(journal->fd, record, journal->used);
     if (result < 0)
@@ -191,19 +207,21 @@ int journal_append(struct journal *journal, struct journal_record *record)
 /* The file that was in use waits for its next turn: under the number behind the one in use. That it
  * is found there again after a power cut does not matter: its snapshot has an older number, so it
  * is believed under that alone, and then only if there is no newer one. */
-static void retire(const struct journal *journal, uint64_t number, uint64_t next)
+static void retire(struct journal *journal, int fd, uint64_t number, uint64_t next)
 {
     char from[FILE_NAME_BYTES];
     char to[FILE_NAME_BYTES];
-    (void)fs_rename_at(journal->folder, file_name(number, from), file_name(next, to));
+    if (fs_rename_at(journal->folder, file_name(number, from), file_name(next, to)) == 0)
+        journal->next_fd = fd;
+    else
+        fs_close(fd);
 }
 
-int journal_prepare_next(const struct journal *journal)
+int journal_prepare_next(struct journal *journal)
 {
     uint64_t byte_count = 0;
-    int fd = open_next(journal, journal->number + 1, 0, &byte_count);
-    fs_close(fd);
-    return fd < 0 ? fd : fs_sync_folder(journal->folder);
+    journal->next_fd = open_next(journal, journal->number + 1, 0, &byte_count);
+    return journal->next_fd < 0 ? journal->next_fd : fs_sync_folder(journal->folder);
 }
 
 static int remove_other(const char *entry, bool is_folder, void *context)
@@ -223,6 +241,8 @@ int journal_remove_others(struct journal *journal)
 
 int journal_begin_next(struct journal *journal, struct journal_record *snapshot)
 {
+    if (journal->has_failed)
+        return -EIO;
     uint64_t before = journal->number;
     uint64_t number = journal->number + 1;
     uint64_t byte_count = 0;
@@ -244,7 +264,7 @@ int journal_begin_next(struct journal *journal, struct journal_record *snapshot)
         fs_close(fd);
         return result;
     }
-    fs_close(journal->fd);
+    int fd_before = journal->fd;
     journal->fd = fd;
     journal->number = number;
     journal->byte_count = byte_count;
@@ -252,7 +272,9 @@ int journal_begin_next(struct journal *journal, struct journal_record *snapshot)
     journal->bytes_written += snapshot->byte_count;
     journal->salt = salt;
     journal->record_next = 1;
-    if (!PLANTED(BUG_JOURNAL_RETIRED_EARLY))
-        retire(journal, before, number + 1);
+    if (PLANTED(BUG_JOURNAL_RETIRED_EARLY))
+        fs_close(fd_before);
+    else
+        retire(journal, fd_before, before, number + 1);
     return 0;
 }

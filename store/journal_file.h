@@ -9,15 +9,18 @@
 #include "journal_image.h"
 
 struct journal {
-    int folder; /* the store's; not owned */
-    int fd;     /* of the file in use, -1 = none */
+    int folder;  /* the store's; not owned */
+    int fd;      /* of the file in use, -1 = none */
+    int next_fd; /* of the file that waits, open so that its turn does not depend on a descriptor;
+                    -1 = it is not */
     uint64_t number;
     uint64_t byte_count;
     uint64_t used; /* where the next record goes */
     uint64_t salt;
     uint64_t record_next;
-    uint64_t bytes_wanted;  /* of a new file */
-    uint64_t bytes_written; /* in all, since the journal was opened */
+    uint64_t bytes_wanted;   /* of a new file */
+    uint64_t bytes_written;  /* in all, since the journal was opened */
+    _Atomic bool has_failed; /* a sync failed, of whatever: nothing more is written (any thread) */
 };
 
 void journal_init(struct journal *journal, int folder, uint64_t bytes_wanted);
@@ -38,7 +41,7 @@ int journal_append(struct journal *journal, struct journal_record *record);
 int journal_begin_next(struct journal *journal, struct journal_record *snapshot);
 
 /* Makes the file that waits, so that later nothing has to be allocated. */
-int journal_prepare_next(const struct journal *journal);
+int journal_prepare_next(struct journal *journal);
 
 /* Removes files that are neither in use nor waiting: a power cut may leave some. */
 int journal_remove_others(struct journal *journal);

@@ -29,6 +29,17 @@ static int judge(struct series *series, int result)
     return -EBADF;
 }
 
+/* The sync of a file that grows may be the one that hears of rows that did not reach the disk: who
+ * syncs it later is told that all is well. */
+static int grow_file(struct series *series, struct column *column, struct column_place place,
+                     uint64_t rows)
+{
+    int result = column_grow_file(column, place, rows);
+    if (result == -EIO)
+        store_fail_sync(series->store);
+    return result;
+}
+
 /* Takes over what the columns are after a growth. */
 static void adopt_rows(struct series *series)
 {
@@ -49,10 +60,10 @@ static int grow_rows(struct series *series, uint64_t rows)
 {
     char path[SERIES_PATH_BYTES];
     bool has_times = !series_is_regular(series);
-    int result = column_grow_file(&series->values_column, values_place(series, path), rows);
+    int result = grow_file(series, &series->values_column, values_place(series, path), rows);
     series->values = series->values_column.rows;
     if (result == 0 && has_times) {
-        result = column_grow_file(&series->stamps_column, stamps_place(series, path), rows);
+        result = grow_file(series, &series->stamps_column, stamps_place(series, path), rows);
         series->times = (int64_t *)(void *)series->stamps_column.rows;
     }
     if (result == 0)
@@ -179,7 +190,7 @@ int series_make_runs_room(struct series *series, uint64_t runs)
         result = store_budget_check_growth(series->store,
                                            (rows - column->row_count) * column->row_bytes);
         if (result == 0)
-            result = column_grow_file(column, stamps_place(series, path), rows);
+            result = grow_file(series, column, stamps_place(series, path), rows);
         if (result == 0)
             result = column_grow_shape(column, rows);
         if (result == 0)

@@ -84,25 +84,33 @@ static int format_line(int folder, enum store_state state, char line[STATE_FILE_
     return 0;
 }
 
-int state_file_write(int folder, enum store_state state)
+/* In place: within one sector of the disk, which is written whole or not at all, and without asking
+ * a full disk for room. */
+static int put_line(int fd, int folder, enum store_state state)
 {
     char line[STATE_FILE_BYTES + 1];
     int result = format_line(folder, state, line);
-    if (result < 0)
-        return result;
-    /* In place: within one sector of the disk, which is written whole or not at all, and without
-     * asking a full disk for room. */
+    if (result == 0)
+        result = fs_write_at(fd, line, STATE_FILE_BYTES, 0);
+    return result == 0 ? fs_sync_data(fd) : result;
+}
+
+int state_file_write(int folder, enum store_state state)
+{
     int fd = fs_open_write_at(folder, STORE_STATE_FILE);
     bool is_new = fd == -ENOENT;
     if (is_new)
         fd = fs_open_or_create_at(folder, STORE_STATE_FILE);
     if (fd < 0)
         return fd;
-    result = fs_write_at(fd, line, STATE_FILE_BYTES, 0);
-    if (result == 0)
-        result = fs_sync_data(fd);
+    int result = put_line(fd, folder, state);
     fs_close(fd);
     return result == 0 && is_new ? fs_sync_folder(folder) : result;
+}
+
+int state_file_rewrite(int fd, enum store_state state)
+{
+    return put_line(fd, -1, state);
 }
 
 int state_file_hold(int folder, int *ret_fd)

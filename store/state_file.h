@@ -28,6 +28,10 @@ int state_file_read(int folder, enum store_state *ret_state);
  * line or the new one. */
 int state_file_write(int folder, enum store_state state);
 
+/* The same through the descriptor of state_file_hold(), where there may be none left for another;
+ * not RUNNING. */
+int state_file_rewrite(int fd, enum store_state state);
+
 /* Locks it, as long as the descriptor is open: whoever has written RUNNING is at work.
  * -EWOULDBLOCK: somebody else has. */
 int state_file_hold(int folder, int *ret_fd);

@@ -398,6 +398,12 @@ void store_distrust(int folder)
     }
 }
 
+void store_fail_sync(struct store *store)
+{
+    store->journal.has_failed = true;
+    store_distrust(store->folder_fd);
+}
+
 /* What the series knows of the disk from now on. */
 static void settle(struct store_flush *flush, const struct flush_item *item)
 {

@@ -155,6 +155,8 @@ void store_flush_forget(struct store_flush *flush, const struct series *series);
 uint64_t store_record_bytes_max(const struct store *store, size_t session_count);
 /* A sync failed: from now on STATE says that the arrays are not to be trusted. */
 void store_distrust(int folder);
+/* Likewise, outside a flush: no flush will end well from now on. */
+void store_fail_sync(struct store *store);
 
 /* ---- store_checkpoint.c ---- */
 

@@ -82,7 +82,7 @@ int store_open_locked(const char *path, const struct store_limits *limits, struc
     if (store == NULL)
         return error_set(error, -ENOMEM, "no memory for the store");
     store->folder_fd = -1;
-    store->journal.fd = -1;
+    store->journal.fd = store->journal.next_fd = -1;
     store->series_fd = -1;
     store->lock_fd = -1;
     store->state_fd = -1;
@@ -173,7 +173,7 @@ int store_finish(struct store *store, const struct store_session *sessions, size
     if (result == 0)
         result = store_flush_now(store, FLUSH_SYNC, sessions, session_count, error);
     if (result == 0) {
-        result = state_file_write(store->folder_fd, STORE_STATE_CLEAN);
+        result = state_file_rewrite(store->state_fd, STORE_STATE_CLEAN);
         if (result < 0)
             error_set_errno(error, result, "cannot write " STORE_STATE_FILE);
     }

@@ -11,6 +11,8 @@ ingest_test(test_store_summaries SOURCES test_store_summaries.c LIBS ingest_stor
 ingest_test(test_store_admin SOURCES test_store_admin.c LIBS ingest_store)
 ingest_test(test_store_many SOURCES test_store_many.c LIBS ingest_store)
 ingest_test(test_backup SOURCES test_backup.c LIBS ingest_store TIMEOUT 300)
-ingest_test(test_series_unread SOURCES test_series_unread.c LIBS ingest_store)
-target_link_options(test_series_unread PRIVATE
-  -Wl,--wrap=fs_open_read_at,--wrap=fs_open_write_at,--wrap=clock_monotonic_ns)
+# Calls of file_system.c that fail on demand.
+ingest_test(test_store_faults SOURCES test_store_faults.c LIBS ingest_store)
+target_link_options(test_store_faults PRIVATE
+  -Wl,--wrap=fs_open_read_at,--wrap=fs_open_write_at,--wrap=fs_open_or_create_at
+  -Wl,--wrap=fs_open_folder_at,--wrap=fs_sync_data,--wrap=clock_monotonic_ns)

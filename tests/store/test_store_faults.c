@@ -1,32 +1,40 @@
-/* Series that cannot be read when the store is opened, for a reason that passes: nothing in them is
- * given up, and they are read again. Calls that open a file are made to fail by its name. */
+/* Calls that fail on demand. Series that cannot be read when the store is opened, for a reason that
+ * passes: nothing in them is given up, and they are read again. A store without descriptors goes
+ * on. A sync that fails outside a flush is not forgotten. */
 #include "store_fixture.h"
 
 #include "clock_ns.h"
 #include "journal_format.h"
 #include "state_file.h"
 
-static const char *failing_path; /* NULL = none */
+static const char *failing_path; /* opening it fails; "" = any path; NULL = none */
 static int failing_with;
+static bool syncs_fail;
 static int64_t clock_ahead_ns;
 
 static bool fails(const char *path)
 {
-    return failing_path != NULL && strcmp(path, failing_path) == 0;
+    return failing_path != NULL && (failing_path[0] == '\0' || strcmp(path, failing_path) == 0);
 }
 
-int __real_fs_open_read_at(int folder, const char *path);
-int __wrap_fs_open_read_at(int folder, const char *path);
-int __wrap_fs_open_read_at(int folder, const char *path)
-{
-    return fails(path) ? failing_with : __real_fs_open_read_at(folder, path);
-}
+#define FAILING_OPEN(name)                                                                         \
+    int __real_##name(int folder, const char *path);                                               \
+    int __wrap_##name(int folder, const char *path);                                               \
+    int __wrap_##name(int folder, const char *path)                                                \
+    {                                                                                              \
+        return fails(path) ? failing_with : __real_##name(folder, path);                           \
+    }
 
-int __real_fs_open_write_at(int folder, const char *path);
-int __wrap_fs_open_write_at(int folder, const char *path);
-int __wrap_fs_open_write_at(int folder, const char *path)
+FAILING_OPEN(fs_open_read_at)
+FAILING_OPEN(fs_open_write_at)
+FAILING_OPEN(fs_open_or_create_at)
+FAILING_OPEN(fs_open_folder_at)
+
+int __real_fs_sync_data(int fd);
+int __wrap_fs_sync_data(int fd);
+int __wrap_fs_sync_data(int fd)
 {
-    return fails(path) ? failing_with : __real_fs_open_write_at(folder, path);
+    return syncs_fail ? -ENOSPC : __real_fs_sync_data(fd);
 }
 
 int64_t __real_clock_monotonic_ns(void);
@@ -39,6 +47,7 @@ int64_t __wrap_clock_monotonic_ns(void)
 static int teardown(void **state)
 {
     failing_path = NULL;
+    syncs_fail = false;
     return fixture_teardown(state);
 }
 
@@ -217,6 +226,78 @@ static void test_other_files_are_not_taken(void **state)
     assert_null(series_broken(fixture_find(fixture, "b")));
 }
 
+/* More than fill the journal file in use several times over, in which the arrays are synced, too.
+ */
+static void test_no_descriptor_is_needed_to_go_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_recovery recovery;
+    struct store_journal_usage before;
+    struct store_journal_usage after;
+    struct series *series = fixture_create(fixture, "a", SERIES_EXPLICIT, rule());
+    assert_int_equal(append_count(series, 1), 0);
+    fixture_flush(fixture);
+    store_journal_usage(fixture->store, &before);
+    failing_path = "";
+    failing_with = -EMFILE;
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(append_count(series, 1), 0);
+        fixture_flush(fixture);
+    }
+    store_journal_usage(fixture->store, &after);
+    assert_true(after.number >= before.number + 3);
+    assert_int_equal(store_finish(fixture->store, NULL, 0, &fixture->error), 0);
+    failing_path = NULL;
+    fixture_reopen(fixture);
+    store_recovery(fixture->store, &recovery);
+    assert_int_equal(recovery.start, STORE_START_CLEAN);
+    assert_int_equal(series_count(fixture_find(fixture, "a")), 301);
+}
+
+/* Somebody took away the file that waits: what is written to it then nobody would find. */
+static void test_a_waiting_journal_that_is_gone_is_made_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_journal_usage usage;
+    char *path;
+    store_journal_usage(fixture->store, &usage);
+    if (asprintf(&path, "%s/journal-%ju", fixture->path, (uintmax_t)usage.number + 1) < 0)
+        abort();
+    assert_int_equal(unlink(path), 0);
+    make_series(fixture, "a");
+    assert_int_equal(store_flush_now(fixture->store, FLUSH_SYNC, NULL, 0, &fixture->error), 0);
+    assert_int_equal(access(path, F_OK), 0);
+    free(path);
+    cut_power(fixture);
+    assert_int_equal(series_count(fixture_find(fixture, "a")), 6);
+}
+
+/* A file that grows is synced, and that sync may be told of rows of before: it is as a flush that
+ * fails. */
+static void test_a_sync_that_fails_as_a_file_grows(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_recovery recovery;
+    struct store_flush *flush = NULL;
+    static struct series_rule grow;
+    grow = growing();
+    struct series *series = fixture_create(fixture, "a", SERIES_EXPLICIT, &grow);
+    assert_int_equal(append_count(series, 5), 0);
+    fixture_flush(fixture);
+    assert_int_equal(append_count(series, 5), 0);
+    syncs_fail = true;
+    assert_int_equal(append_count(series, 5000), -EIO);
+    syncs_fail = false;
+    assert_int_equal(store_flush_begin(fixture->store, NULL, 0, &flush), 0);
+    assert_int_equal(store_flush_run(flush, &fixture->error), -EIO);
+    store_flush_end(fixture->store, flush, false);
+    assert_int_equal(store_finish(fixture->store, NULL, 0, &fixture->error), -EIO);
+    fixture_reopen(fixture);
+    store_recovery(fixture->store, &recovery);
+    assert_int_equal(recovery.start, STORE_START_POWER);
+    assert_int_equal(series_count(fixture_find(fixture, "a")), 5);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
@@ -227,6 +308,9 @@ int main(void)
         TEST(test_one_that_is_read_and_flushed_at_last),
         TEST(test_damage_is_no_matter_of_time),
         TEST(test_other_files_are_not_taken),
+        TEST(test_no_descriptor_is_needed_to_go_on),
+        TEST(test_a_waiting_journal_that_is_gone_is_made_again),
+        TEST(test_a_sync_that_fails_as_a_file_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
