@@ -9,13 +9,34 @@
 
 #define COLUMNS_MAX 10000
 
+/* The same of an array file. */
+static int survey_array(const struct query_options *options, struct columns *columns,
+                        uint64_t *ret_most)
+{
+    struct series_rows *rows = NULL;
+    int code = series_rows_open(options, options->array.file, &rows);
+    if (code != 0)
+        return code;
+    const struct reader_info *info = series_rows_info(rows);
+    columns->has_scalar = info->type.rank == 0;
+    *ret_most = columns->has_scalar ? 0 : info->elements;
+    series_rows_close(rows);
+    return 0;
+}
+
 /* What the selected series have: scalars, and the most elements of a sample with a shape. */
 static int survey(const struct query_options *options, struct series_selection *selection,
                   struct columns *columns)
 {
     uint64_t most = 0;
     const char *widest = "";
-    for (size_t i = 0; i < selection->count; i++) {
+    if (options->array.file != NULL) {
+        int code = survey_array(options, columns, &most);
+        if (code != 0)
+            return code;
+        widest = options->array.file;
+    }
+    for (size_t i = 0; i < selection->count && options->array.file == NULL; i++) {
         struct error_text text = {""};
         struct reader *reader;
         int error = reader_open(options->store, selection->names[i], &reader, &text);

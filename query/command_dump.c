@@ -21,16 +21,14 @@ static int write_values(const struct query_options *options, struct series_rows 
 static int open_array(const struct query_options *options, const struct series_rows *rows,
                       struct npy_stream **ret_values)
 {
-    const struct series_type *type = &series_rows_info(rows)->type;
-    uint64_t dims[STORE_RANK_MAX] = {series_rows_elements(rows)};
-    uint8_t rank = type->rank;
+    enum dtype dtype = series_rows_info(rows)->type.dtype;
+    uint64_t dims[NPY_RANK_MAX];
+    uint8_t rank = series_rows_shape(rows, dims);
     if (options->elements_count > 0) {
-        rank = type->rank > 0 ? 1 : 0;
-    } else {
-        for (size_t i = 0; i < rank; i++)
-            dims[i] = type->dims[i];
+        rank = rank > 0 ? 1 : 0;
+        dims[0] = series_rows_elements(rows);
     }
-    return npy_stream_open(options->output_path, type->dtype, rank, dims, ret_values);
+    return npy_stream_open(options->output_path, dtype, rank, dims, ret_values);
 }
 
 static int dump_array(const struct query_options *options, struct series_rows *rows)

@@ -180,7 +180,9 @@ static int stats_of_series(const struct query_options *options, struct columns *
 
 int command_stats(const struct query_options *options)
 {
-    static const char *const times[] = {"first_time", "last_time", NULL};
+    static const char *const all_times[][3] = {{"first_time", "last_time", NULL},
+                                               {"first_index", "last_index", NULL}};
+    const char *const *times = all_times[series_rows_are_indexed(options) ? 1 : 0];
     const char *names[STATISTICS_MAX];
     struct series_selection selection = {0};
     struct columns columns = {0};

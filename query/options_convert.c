@@ -299,5 +299,7 @@ int options_convert(enum query_command command, const char *const values[OPTION_
         code = convert_own(command, values, options);
     if (code == 0)
         code = convert_output(command, values, options);
+    if (code == 0)
+        code = options_convert_array(command, values, options);
     return code;
 }

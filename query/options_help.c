@@ -17,6 +17,7 @@ static void program_help(FILE *file)
         fprintf(file, "  %-9s %-24s %s\n", rule->name, rule->arguments, rule->summary);
     }
     fputs("\nS is the name of a series or a glob: * and ? stay within a segment, ** crosses.\n"
+          "stats, resample, rolling, dump and plot also take --file FILE: any .npy or raw array.\n"
           "Options stand on either side of the command; `" PROGRAM " COMMAND --help` lists its.\n"
           "Exit: 0; 1 failed while working; 64 usage, 65 damaged files, 66 no such series,\n"
           "      73 no place for a backup, 75 recovery is due.\n",

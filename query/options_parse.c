@@ -173,7 +173,8 @@ static int check_options(const struct command_line *line, enum query_command com
 static int check_names(const struct query_options *options, enum query_command command)
 {
     const char *name = command_rules[command].name;
-    if (command_rules[command].arguments[0] == 'S' && options->names_count == 0)
+    if (command_rules[command].arguments[0] == 'S' && options->names_count == 0 &&
+        options->array.file == NULL)
         return query_error(EX_USAGE, "%s needs the name of a series or a glob", name);
     if (command == COMMAND_BACKUP && options->names_count != 1)
         return query_error(EX_USAGE, "backup needs one folder that is empty or does not exist");

@@ -3,6 +3,7 @@
 #ifndef INGEST_PLOT_FIGURE_H
 #define INGEST_PLOT_FIGURE_H
 
+#include "plot_axis.h"
 #include "plot_envelope.h"
 #include "time_text.h"
 
@@ -23,11 +24,18 @@ struct plot_figure {
     const char *subtitle; /* what of it is shown ("var over 200 samples"), or "" */
     const char *unit;     /* of the values, or "" */
     enum time_zone zone;
+    bool indexed;   /* times are numbers of rows */
     int64_t low_ns; /* first and last time, both included */
     int64_t high_ns;
     size_t lines_count; /* 1 to PLOT_LINES_MAX */
     struct plot_line lines[PLOT_LINES_MAX];
 };
+
+/* The ticks of its times along `width` characters: axis_times(), or numbers of rows. */
+void plot_figure_times(const struct plot_figure *figure, unsigned width, struct axis *ret_axis);
+
+/* What its times are in: a zone, or "row". Returns `buffer`. */
+const char *plot_figure_zone(const struct plot_figure *figure, char *buffer, size_t buffer_bytes);
 
 /* The smallest and the largest finite value of all lines; false when there is none. */
 bool plot_figure_range(const struct plot_figure *figure, double *ret_min, double *ret_max);

@@ -101,7 +101,7 @@ static int first_time(struct series_rows *rows, int64_t *ret_time_ns)
 {
     struct reader *reader = series_rows_reader(rows);
     uint64_t index = series_rows_from(rows);
-    int error = reader_time_ns(reader, index, ret_time_ns);
+    int error = series_rows_time_ns(rows, index, ret_time_ns);
     for (int trial = 0; error == -ERANGE && trial < FIRST_TIME_TRIALS; trial++) {
         uint64_t valid = reader_first_valid(reader);
         index = valid > index ? valid : index + 1;
@@ -129,7 +129,7 @@ static int find_times(struct plot_lines *lines)
         int64_t to_ns = 0;
         int error = first_time(rows, &from_ns);
         if (error == 0)
-            error = reader_time_ns(series_rows_reader(rows), series_rows_to(rows) - 1, &to_ns);
+            error = series_rows_time_ns(rows, series_rows_to(rows) - 1, &to_ns);
         if (error == -ERANGE) {
             query_error(0, "%s: the samples were overwritten before they could be read", name);
             continue;
@@ -141,9 +141,10 @@ static int find_times(struct plot_lines *lines)
         high_ns = !found || to_ns > high_ns ? to_ns : high_ns;
         found = true;
     }
-    if (low_ns == high_ns && low_ns > INT64_MIN + LONELY_NS && high_ns < INT64_MAX - LONELY_NS) {
-        low_ns -= LONELY_NS;
-        high_ns += LONELY_NS;
+    int64_t side_ns = lines->figure.indexed ? 1 : LONELY_NS;
+    if (low_ns == high_ns && low_ns > INT64_MIN + side_ns && high_ns < INT64_MAX - side_ns) {
+        low_ns -= side_ns;
+        high_ns += side_ns;
     }
     lines->figure.low_ns = low_ns;
     lines->figure.high_ns = high_ns;
@@ -233,6 +234,7 @@ int plot_lines_read(const struct query_options *options, size_t columns,
     if (lines == NULL)
         return query_error(QUERY_FAILED, "out of memory");
     lines->options = options;
+    lines->figure.indexed = series_rows_are_indexed(options);
     int code = open_series(lines);
     if (code == 0)
         code = find_times(lines);

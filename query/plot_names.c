@@ -52,7 +52,7 @@ static void element_text(const struct query_options *options, struct series_rows
     buffer[0] = '\0';
     if (series_rows_info(rows)->type.rank == 0)
         return;
-    const char *elements = reader_meta(series_rows_reader(rows), "elements");
+    const char *elements = series_rows_meta(rows, "elements");
     if (!plot_word(elements, (size_t)element, buffer, buffer_bytes))
         snprintf(buffer, buffer_bytes, "[%" PRIu64 "]", element);
 }
@@ -92,7 +92,7 @@ static const char *common_unit(const struct query_options *options,
 {
     bool first = true;
     for (size_t i = 0; i < selection->count; i++) {
-        const char *unit = reader_meta(series_rows_reader(rows[i]), "unit");
+        const char *unit = series_rows_meta(rows[i], "unit");
         for (size_t k = 0; k < statistics_count(options); k++) {
             char text[PLOT_UNIT_BYTES];
             plot_unit_text(line_statistic(options, k), unit, first ? buffer : text);
@@ -112,8 +112,7 @@ static char *line_name(const struct query_options *options,
     char unit[PLOT_UNIT_BYTES];
     char brackets[PLOT_UNIT_BYTES + 4] = "";
     element_text(options, rows, element, element_name, sizeof element_name);
-    plot_unit_text(line_statistic(options, statistic),
-                   reader_meta(series_rows_reader(rows), "unit"), unit);
+    plot_unit_text(line_statistic(options, statistic), series_rows_meta(rows, "unit"), unit);
     if (with_unit && unit[0] != '\0')
         snprintf(brackets, sizeof brackets, " [%s]", unit);
     const char *const parts[] = {

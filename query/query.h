@@ -3,6 +3,7 @@
 #ifndef INGEST_QUERY_H
 #define INGEST_QUERY_H
 
+#include "array_options.h"
 #include "stats_state.h"
 #include "time_text.h"
 
@@ -19,6 +20,9 @@
 
 enum query_format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_NPY };
 enum query_time_form { TIME_FORM_ISO, TIME_FORM_NS };
+
+/* What a statistic is of: an element along the rows, all elements of a row, or everything. */
+enum query_over { OVER_TIME, OVER_ELEMENTS, OVER_ALL };
 
 /* A number of rows or a span of time: "200" or "10s". */
 struct query_length {
@@ -45,6 +49,8 @@ struct query_options {
     const char *store; /* folder */
     char **names;      /* S..., as given; names and globs */
     size_t names_count;
+    struct array_options array; /* instead of series */
+    enum query_over over;
     struct query_range range;
     enum time_zone zone; /* TIME_ZONE_UTC with --utc, else local */
     struct stats_statistic

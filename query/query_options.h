@@ -25,6 +25,16 @@ enum query_command {
 
 enum option_id {
     OPTION_STORE,
+    OPTION_FILE,
+    OPTION_DTYPE,
+    OPTION_SHAPE,
+    OPTION_OFFSET,
+    OPTION_ORDER,
+    OPTION_PARTIAL,
+    OPTION_SLICE,
+    OPTION_PERIOD,
+    OPTION_T0,
+    OPTION_STAMPS,
     OPTION_FROM,
     OPTION_TO,
     OPTION_LAST,
@@ -85,6 +95,10 @@ void options_free(struct query_options *options);
  * an argument that was given, NULL where it was not. 0 or EX_USAGE. */
 int options_convert(enum query_command command, const char *const values[OPTION_COUNT],
                     struct query_options *options);
+
+/* The same for those of an array file, after all others. */
+int options_convert_array(enum query_command command, const char *const values[OPTION_COUNT],
+                          struct query_options *options);
 
 /* The help of the program (COMMAND_NONE) or of one command. */
 void options_help(FILE *file, enum query_command command);

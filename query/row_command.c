@@ -31,7 +31,7 @@ static int write_series(const struct query_options *options, const char *name,
 int row_command_run(const struct query_options *options, const char *const *names,
                     size_t names_count, row_writer *write)
 {
-    static const char *const times[] = {"time", NULL};
+    const char *const times[] = {series_rows_time_name(options), NULL};
     struct series_selection selection = {0};
     struct columns columns = {0};
     struct output *output = NULL;

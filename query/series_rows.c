@@ -9,9 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#define CHUNK_BYTES     524288
-#define ATTACH_TRIES    50
-#define ATTACH_PAUSE_NS 10000000L
+#define CHUNK_BYTES 524288
+/* Where neighbouring rows lie side by side, a chunk takes something of every page of the array. */
+#define TRANSPOSED_BYTES (16 << 20)
+#define ATTACH_TRIES     50
+#define ATTACH_PAUSE_NS  10000000L
 
 static int tell(const struct series_rows *rows, int error, const struct error_text *text)
 {
@@ -36,6 +38,14 @@ int series_rows_attach(struct series_rows *rows)
     }
 }
 
+static int attach_array(struct series_rows *rows)
+{
+    int code = array_rows_open(rows->options, &rows->array);
+    if (code == 0)
+        rows->snapshot = (struct reader_snapshot){.count = array_rows_view(rows->array)->rows};
+    return code;
+}
+
 int series_check_elements(const struct query_options *options, const struct reader_info *info)
 {
     for (size_t i = 0; i < options->elements_count; i++) {
@@ -50,7 +60,7 @@ int series_check_elements(const struct query_options *options, const struct read
 static int choose_elements(struct series_rows *rows)
 {
     const struct query_options *options = rows->options;
-    const struct reader_info *info = reader_info(rows->reader);
+    const struct reader_info *info = series_rows_info(rows);
     rows->elements_count = (size_t)info->elements;
     if (options->elements_count > 0) {
         int code = series_check_elements(options, info);
@@ -65,6 +75,10 @@ static int choose_elements(struct series_rows *rows)
 
 static int find_time(struct series_rows *rows, int64_t time_ns, uint64_t *ret_index)
 {
+    if (rows->array != NULL) {
+        *ret_index = array_rows_find_time(rows->array, time_ns);
+        return 0;
+    }
     int error = reader_find_time(rows->reader, time_ns, ret_index);
     return error < 0 ? tell(rows, error, NULL) : 0;
 }
@@ -81,7 +95,7 @@ static int cut_last(struct series_rows *rows, const struct query_length *last)
     }
     int64_t newest_ns, oldest_ns;
     uint64_t index;
-    int error = reader_time_ns(rows->reader, rows->to - 1, &newest_ns);
+    int error = series_rows_time_ns(rows, rows->to - 1, &newest_ns);
     if (error == -ERANGE) {
         rows->from = rows->to;
         return 0;
@@ -118,12 +132,15 @@ static int cut_range(struct series_rows *rows)
 
 static int make_buffers(struct series_rows *rows)
 {
-    rows->chunk_rows = CHUNK_BYTES / rows->row_bytes;
+    bool transposed = rows->array != NULL && rows->elements == NULL &&
+                      array_view_is_transposed(array_rows_view(rows->array));
+    size_t bytes = transposed ? TRANSPOSED_BYTES : CHUNK_BYTES;
+    rows->chunk_rows = rows->row_bytes > 0 ? bytes / rows->row_bytes : SERIES_ROWS_CHUNK_MAX;
     if (rows->chunk_rows > SERIES_ROWS_CHUNK_MAX)
         rows->chunk_rows = SERIES_ROWS_CHUNK_MAX;
     if (rows->chunk_rows == 0)
         rows->chunk_rows = 1;
-    rows->values = malloc(rows->chunk_rows * rows->row_bytes);
+    rows->values = malloc(rows->chunk_rows * rows->row_bytes + 1);
     rows->times_ns = malloc(rows->chunk_rows * sizeof *rows->times_ns);
     if (rows->values == NULL || rows->times_ns == NULL)
         return query_error(QUERY_FAILED, "out of memory");
@@ -139,7 +156,9 @@ int series_rows_open(const struct query_options *options, const char *name,
     rows->options = options;
     rows->name = strdup(name);
     int code = rows->name == NULL ? query_error(QUERY_FAILED, "out of memory") : 0;
-    if (code == 0)
+    if (code == 0 && options->array.file != NULL)
+        code = attach_array(rows);
+    else if (code == 0)
         code = series_rows_attach(rows);
     if (code == 0)
         code = choose_elements(rows);
@@ -171,6 +190,7 @@ void series_rows_close(struct series_rows *rows)
     if (rows->name != NULL)
         series_rows_report_lost(rows);
     reader_close(rows->reader);
+    array_rows_close(rows->array);
     free(rows->name);
     free(rows->values);
     free(rows->times_ns);
@@ -215,8 +235,26 @@ static void lose(struct series_rows *rows, uint64_t valid)
     rows->at = next;
 }
 
+static int next_of_array(struct series_rows *rows, struct rows_chunk *ret_chunk)
+{
+    uint64_t left = rows->to - rows->at;
+    size_t count = left < rows->chunk_rows ? (size_t)left : rows->chunk_rows;
+    if (count == 0)
+        return 0;
+    rows->exit_code = array_rows_copy(rows->array, rows->at, count, 0, rows->elements_count,
+                                      rows->elements, rows->values, rows->times_ns);
+    if (rows->exit_code != 0)
+        return -EFAULT;
+    *ret_chunk = (struct rows_chunk){
+        .first = rows->at, .count = count, .values = rows->values, .times_ns = rows->times_ns};
+    rows->at += count;
+    return 1;
+}
+
 int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk)
 {
+    if (rows->array != NULL)
+        return next_of_array(rows, ret_chunk);
     while (rows->at < rows->to) {
         uint64_t left = rows->to - rows->at, valid;
         size_t count = left < rows->chunk_rows ? (size_t)left : rows->chunk_rows;

@@ -1,4 +1,6 @@
-/* series_rows.h - the rows of one series within the range that was asked for, a chunk at a time.
+/* series_rows.h - the rows of one series, or of the array file of --file, within the range that was
+ * asked for, a chunk at a time. An array that has no times has the numbers of its rows in their
+ * place.
  *
  *     series_rows_open -> series_rows_next ... -> series_rows_close
  *
@@ -47,8 +49,22 @@ int series_rows_open(const struct query_options *options, const char *name,
 void series_rows_close(struct series_rows *rows); /* NULL is allowed */
 
 const struct reader_info *series_rows_info(const struct series_rows *rows);
-struct reader *series_rows_reader(struct series_rows *rows);
+struct reader *series_rows_reader(struct series_rows *rows); /* NULL for an array file */
 const struct reader_snapshot *series_rows_snapshot(const struct series_rows *rows);
+
+/* Text of a key of meta.ini, or "". */
+const char *series_rows_meta(struct series_rows *rows, const char *key);
+
+/* The shape of a row: its rank, and that many dims. */
+uint8_t series_rows_shape(const struct series_rows *rows, uint64_t ret_dims[NPY_RANK_MAX]);
+
+/* The time of one row of the range. 0 or a negative errno, as reader_time_ns(). */
+int series_rows_time_ns(struct series_rows *rows, uint64_t index, int64_t *ret_time_ns);
+
+/* True when the rows have no times, and their numbers stand in their place. */
+bool series_rows_are_indexed(const struct query_options *options);
+/* What the column is called: "time" or "index". */
+const char *series_rows_time_name(const struct query_options *options);
 
 /* Rows [from, to), 64-bit indices of the series. */
 uint64_t series_rows_from(const struct series_rows *rows);

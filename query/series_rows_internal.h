@@ -2,11 +2,13 @@
 #ifndef INGEST_SERIES_ROWS_INTERNAL_H
 #define INGEST_SERIES_ROWS_INTERNAL_H
 
+#include "array_rows.h"
 #include "series_rows.h"
 
 struct series_rows {
     const struct query_options *options;
-    struct reader *reader;
+    struct reader *reader;           /* NULL for an array file */
+    struct array_rows *array;        /* NULL for a series */
     struct reader_snapshot snapshot; /* the one that the range lies in */
     char *name;
     uint64_t from, to;        /* the range */

@@ -91,6 +91,12 @@ static int select_names(const struct query_options *options, bool may_be_empty,
     struct series_selection selection = {0};
     struct error_text error = {""};
     int code = 0;
+    if (options->array.file != NULL) {
+        code = add_name(&selection, options->array.file);
+        if (code == 0)
+            *ret_selection = selection;
+        return code;
+    }
     int ready = reader_store_ready(options->store, &error);
     /* Other errors are met again, and told by whoever meets them. */
     if (ready == -EAGAIN)

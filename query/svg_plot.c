@@ -156,9 +156,8 @@ static void picture_lay_out(struct picture *picture)
                             (double)strlen(picture->values.ticks[i].label) * CHARACTER_WIDTH + 8);
     picture->left = MARGIN + labels_width;
     picture->right = picture->width - MARGIN_RIGHT;
-    axis_times(figure->low_ns, figure->high_ns,
-               (unsigned)((picture->right - picture->left) / CHARACTER_WIDTH), figure->zone,
-               &picture->times);
+    plot_figure_times(figure, (unsigned)((picture->right - picture->left) / CHARACTER_WIDTH),
+                      &picture->times);
     for (size_t i = 0; i < figure->lines_count; i++) {
         const struct plot_envelope *envelope = figure->lines[i].envelope;
         for (size_t k = 0; k < envelope->columns_count; k++)
@@ -290,7 +289,7 @@ static void times_axis_write(const struct picture *picture)
     fputs("\"/>\n", picture->file);
 
     char zone[16];
-    axis_zone_text(picture->figure->low_ns, picture->figure->zone, zone, sizeof zone);
+    plot_figure_zone(picture->figure, zone, sizeof zone);
     text_write(picture, MARGIN, base + 36, " class=\"quiet\"", zone, picture->width);
     times_line_write(picture, false, base + 19, 0);
     double zone_end = MARGIN + (double)(strlen(zone) + 1) * CHARACTER_WIDTH;

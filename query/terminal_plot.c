@@ -106,8 +106,7 @@ static void layout_make(struct layout *layout)
     layout->gutter++;
     size_t taken = layout->gutter + 1 + layout->marks;
     layout->columns = style->width > taken + 4 ? style->width - taken : 4;
-    axis_times(layout->figure->low_ns, layout->figure->high_ns, (unsigned)layout->columns,
-               layout->figure->zone, &layout->times);
+    plot_figure_times(layout->figure, (unsigned)layout->columns, &layout->times);
 }
 
 /* The row of dots of a value. */
@@ -256,7 +255,7 @@ static void axis_labels_write(const struct layout *layout, bool contexts)
     size_t used = 0;
     if (!contexts) {
         char zone[16];
-        axis_zone_text(layout->figure->low_ns, layout->figure->zone, zone, sizeof zone);
+        plot_figure_zone(layout->figure, zone, sizeof zone);
         used = plot_text_write(zone, GUTTER_MIN, ascii, layout->file);
     }
     for (size_t i = 0; i < layout->times.count; i++) {
