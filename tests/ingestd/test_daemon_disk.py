@@ -173,7 +173,7 @@ class Disk(unittest.TestCase):
         self.break_disk()
         while select.select([manager], [], [], 0)[0]:
             manager.recv(4096)
-        blocks = [block(f"s{i}", "f8", [1], clock=ARRIVAL) for i in range(320)]
+        blocks = [block(f"s{i}", "f8", [1], clock=ARRIVAL) for i in range(640)]
         client.send(encode_batch(blocks, session=1, sequence=1))
         pings, beats = 0, {daemon.status("heartbeat_ns")}
         while not client.socket.poll(20):
@@ -181,7 +181,7 @@ class Disk(unittest.TestCase):
                 pings += manager.recv(4096) == b"WATCHDOG=1"
             beats.add(daemon.status("heartbeat_ns"))
         self.assertEqual(client.receive().code, OK)
-        self.assertGreater(pings, 4, "320 series at 5 ms and more each, a ping every 32 of them")
+        self.assertGreater(pings, 4, "640 series at 5 ms and more each, a ping every 32 of them")
         self.assertGreater(len(beats), 2, "and status sees the heart beat")
 
 
