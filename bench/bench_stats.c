@@ -1,15 +1,24 @@
 /* The rolling kernels as a shared library for bench/query: whole arrays in, results written out or
  * reduced, so that ours and its peers run in one process on the same arrays. */
 #include "stats_extremes.h"
-#include "stats_kernels.h"
 #include "stats_moments.h"
 #include "stats_order.h"
 #include "stats_spans.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PIECE 16384 /* samples a call: what is in between stays in the cache */
+#define BLOCK 1024  /* results that are reduced at once: they stay in the first cache */
+#define LANES 16
+
+/* Loops that are not ours, in the widest vectors of the processor as well. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define EVERY_WIDTH __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
+#define EVERY_WIDTH
+#endif
 
 void bench_read(const void *samples, int is_f4, size_t count, double *ret);
 void bench_floor(const void *samples, int is_f4, size_t count, double *ret_a, double *ret_b);
@@ -22,88 +31,163 @@ int bench_median(const double *samples, size_t count, size_t window, double *ret
 int bench_span(const int64_t *times_ns, const double *samples, size_t count, int64_t span_ns,
                size_t longest, double *ret_means, double *ret_vars);
 
-static const void *at(const void *samples, int is_f4, size_t i)
+EVERY_WIDTH static double sum_f8(const double *samples, size_t count)
 {
-    return is_f4 ? (const void *)((const float *)samples + i) : (const double *)samples + i;
+    double sum[LANES] = {0};
+    for (size_t i = 0; i + LANES <= count; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            sum[k] += samples[i + k];
+    for (size_t k = 1; k < LANES; k++)
+        sum[0] += sum[k];
+    return sum[0];
+}
+
+EVERY_WIDTH static double sum_f4(const float *samples, size_t count)
+{
+    double sum[LANES] = {0};
+    for (size_t i = 0; i + LANES <= count; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            sum[k] += (double)samples[i + k];
+    for (size_t k = 1; k < LANES; k++)
+        sum[0] += sum[k];
+    return sum[0];
 }
 
 /* A plain loop that reads, as fast as memory allows. */
 void bench_read(const void *samples, int is_f4, size_t count, double *ret)
 {
-    const struct stats_kernels *kernels = stats_kernels_best();
-    struct stats_sums sums = {.anchor = 0};
-    (is_f4 ? &kernels->f4 : &kernels->f8)->sums(samples, count, &sums);
-    *ret = sums.sum;
+    *ret = is_f4 ? sum_f4(samples, count) : sum_f8(samples, count);
+}
+
+EVERY_WIDTH static void widen(const float *restrict samples, size_t count, double *restrict ret)
+{
+    for (size_t i = 0; i < count; i++)
+        ret[i] = (double)samples[i];
 }
 
 /* What reading the samples and writing two results of each costs, whatever they are. */
 void bench_floor(const void *samples, int is_f4, size_t count, double *ret_a, double *ret_b)
 {
-    const struct stats_kernels *kernels = stats_kernels_best();
     for (size_t i = 0; i < count; i += 512) {
         size_t take = count - i < 512 ? count - i : 512;
-        (is_f4 ? &kernels->f4 : &kernels->f8)->widen(at(samples, is_f4, i), take, ret_a + i);
-        kernels->f8.widen(ret_a + i, take, ret_b + i);
+        if (is_f4)
+            widen((const float *)samples + i, take, ret_a + i);
+        else
+            memcpy(ret_a + i, (const double *)samples + i, take * sizeof *ret_a);
+        memcpy(ret_b + i, ret_a + i, take * sizeof *ret_a);
     }
 }
 
-static struct stats_moments *make_moments(int is_f4, size_t window, size_t longest, unsigned ddof)
+/* Samples as the kernels want them: doubles, behind those of the window. */
+struct feed {
+    const void *samples;
+    int is_f4;
+    size_t window, filled, room;
+    double *wide; /* floats are widened into it, as in stats_rolling.c */
+};
+
+static int feed_open(struct feed *feed, const void *samples, int is_f4, size_t window)
 {
-    struct stats_moments_rule rule = {
-        is_f4 ? STATS_F4 : STATS_F8, window, longest, false, {.ddof = ddof}};
+    *feed = (struct feed){.samples = samples, .is_f4 = is_f4, .window = window};
+    feed->room = window + (window > 8 * BLOCK ? window : 8 * BLOCK) + PIECE;
+    feed->wide = is_f4 ? malloc(feed->room * sizeof *feed->wide) : NULL;
+    return is_f4 && feed->wide == NULL ? -1 : 0;
+}
+
+static const double *feed_take(struct feed *feed, size_t i, size_t count)
+{
+    if (!feed->is_f4)
+        return (const double *)feed->samples + i;
+    if (feed->filled + count > feed->room) {
+        memmove(feed->wide, feed->wide + feed->filled - feed->window,
+                feed->window * sizeof *feed->wide);
+        feed->filled = feed->window;
+    }
+    double *to = feed->wide + feed->filled;
+    widen((const float *)feed->samples + i, count, to);
+    feed->filled += count;
+    return to;
+}
+
+static struct stats_moments *make_moments(size_t window, size_t longest, unsigned ddof)
+{
+    struct stats_moments_rule rule = {window, longest, false, {.ddof = ddof}};
     void *memory = malloc(stats_moments_bytes(&rule));
     return memory != NULL ? stats_moments_init(memory, &rule, NULL) : NULL;
+}
+
+/* Pieces that end where tiles do. */
+static size_t piece_of(size_t i, size_t count, size_t window, size_t piece)
+{
+    size_t take = i == 0 ? piece + window % 64 : piece;
+    return take < count - i ? take : count - i;
 }
 
 int bench_moments(const void *samples, int is_f4, size_t count, size_t window, unsigned ddof,
                   double *ret_means, double *ret_vars)
 {
-    struct stats_moments *moments = make_moments(is_f4, window, 0, ddof);
-    if (moments == NULL)
+    struct feed feed;
+    struct stats_moments *moments = make_moments(window, 0, ddof);
+    if (feed_open(&feed, samples, is_f4, window) < 0 || moments == NULL)
         return -1;
-    for (size_t i = 0; i < count; i += PIECE)
-        stats_moments_slide(moments, at(samples, is_f4, i), NULL,
-                            count - i < PIECE ? count - i : PIECE, ret_means + i, ret_vars + i,
-                            NULL);
+    size_t piece = is_f4 ? 4 * BLOCK : PIECE;
+    for (size_t i = 0, take; i < count; i += take) {
+        take = piece_of(i, count, window, piece);
+        stats_moments_slide(moments, feed_take(&feed, i, take), NULL, take, ret_means + i,
+                            ret_vars + i, NULL);
+    }
     free(moments);
+    free(feed.wide);
     return 0;
+}
+
+struct reduction {
+    double max[LANES], threshold;
+    int64_t above[LANES];
+};
+
+EVERY_WIDTH static void reduce(struct reduction *reduction, const double *values, size_t count)
+{
+    struct reduction r = *reduction;
+    for (size_t i = 0; i + LANES <= count; i += LANES) {
+        for (size_t k = 0; k < LANES; k++) {
+            r.max[k] = values[i + k] > r.max[k] ? values[i + k] : r.max[k];
+            r.above[k] += values[i + k] > r.threshold ? 1 : 0;
+        }
+    }
+    for (size_t i = count - count % LANES; i < count; i++) {
+        r.max[0] = values[i] > r.max[0] ? values[i] : r.max[0];
+        r.above[0] += values[i] > r.threshold ? 1 : 0;
+    }
+    *reduction = r;
 }
 
 /* The largest variance, and how many are above a threshold; nothing is written out. */
 int bench_reduce(const void *samples, int is_f4, size_t count, size_t window, double threshold,
                  double *ret_max, size_t *ret_above)
 {
-    static double means[PIECE], vars[PIECE];
-    struct stats_moments *moments = make_moments(is_f4, window, 0, 0);
-    double max[8] = {0};
-    int64_t above[8] = {0};
-    if (moments == NULL)
+    double means[BLOCK + 64], vars[BLOCK + 64];
+    struct feed feed;
+    struct stats_moments *moments = make_moments(window, 0, 0);
+    struct reduction reduction = {.threshold = threshold};
+    if (feed_open(&feed, samples, is_f4, window) < 0 || moments == NULL)
         return -1;
     for (size_t i = 0, take; i < count; i += take) {
-        /* Pieces that end where tiles do. */
-        take = i == 0 ? 4096 + window % STATS_TILE : 4096;
-        take = take < count - i ? take : count - i;
-        stats_moments_slide(moments, at(samples, is_f4, i), NULL, take, means, vars, NULL);
-        size_t first = i + 1 < window ? window - 1 - i : 0;
-        for (size_t k = 0; k < first; k++)
-            vars[k] = 0;
-        for (size_t k = take; k % 8 != 0; k++)
-            vars[k] = 0;
-        for (size_t k = 0; k < take; k += 8) {
-            for (size_t lane = 0; lane < 8; lane++) {
-                double var = vars[k + lane];
-                max[lane] = var > max[lane] ? var : max[lane];
-                above[lane] += var > threshold ? 1 : 0;
-            }
-        }
+        take = piece_of(i, count, window, BLOCK);
+        stats_moments_slide(moments, feed_take(&feed, i, take), NULL, take, means, vars, NULL);
+        size_t skip = i + 1 < window ? window - 1 - i : 0;
+        if (skip < take)
+            reduce(&reduction, vars + skip, take - skip);
     }
-    for (size_t k = 1; k < 8; k++) {
-        max[0] = max[k] > max[0] ? max[k] : max[0];
-        above[0] += above[k];
+    for (size_t k = 1; k < LANES; k++) {
+        reduction.max[0] =
+            reduction.max[k] > reduction.max[0] ? reduction.max[k] : reduction.max[0];
+        reduction.above[0] += reduction.above[k];
     }
     free(moments);
-    *ret_max = max[0];
-    *ret_above = (size_t)above[0];
+    free(feed.wide);
+    *ret_max = reduction.max[0];
+    *ret_above = (size_t)reduction.above[0];
     return 0;
 }
 
@@ -145,7 +229,7 @@ int bench_span(const int64_t *times_ns, const double *samples, size_t count, int
 {
     static size_t lengths[PIECE];
     struct stats_spans *spans = NULL;
-    struct stats_moments *moments = make_moments(0, 0, longest, 0);
+    struct stats_moments *moments = make_moments(0, longest, 0);
     size_t bytes = stats_spans_bytes(longest, PIECE);
     void *memory = bytes > 0 ? malloc(bytes) : NULL;
     if (memory != NULL)

@@ -12,16 +12,25 @@ ALWAYS_INLINE double comparable(double x, double sign)
     return y == y ? y : __builtin_inf();
 }
 
+ALWAYS_INLINE vec smaller_of(vec a, vec b)
+{
+    return select(a < b, a, b);
+}
+
+/* Times sign; infinity for what is not a number. */
+ALWAYS_INLINE vec comparable_of(const double *samples, double sign)
+{
+    vec v = load_f8(samples) * splat(sign);
+    return select(v == v, v, splat(__builtin_inf()));
+}
+
 static double minimum(const double *samples, size_t count, double sign)
 {
-    double least[LANES], all = __builtin_inf();
+    vec least = splat(__builtin_inf());
     size_t i = 0;
-    for (size_t k = 0; k < LANES; k++)
-        least[k] = __builtin_inf();
-    for (; i + LANES <= count; i += LANES) {
-        for (size_t k = 0; k < LANES; k++)
-            least[k] = smaller(comparable(samples[i + k], sign), least[k]);
-    }
+    for (; i + LANES <= count; i += LANES)
+        least = smaller_of(comparable_of(samples + i, sign), least);
+    double all = __builtin_inf();
     for (; i < count; i++)
         all = smaller(comparable(samples[i], sign), all);
     for (size_t k = 0; k < LANES; k++)
@@ -33,31 +42,23 @@ static double minimum(const double *samples, size_t count, double sign)
 static void short_minima(const double *samples, size_t count, size_t length, double sign,
                          double *ret)
 {
-    double least[STATS_SHORT_SAMPLES_MAX];
-    size_t valid = count + length - 1, power = 1;
-    for (size_t i = 0; i < valid; i++)
+    /* What is read of behind the end goes into results that nobody wants. */
+    double least[STATS_SHORT_SAMPLES_MAX + 2 * LANES] = {0};
+    size_t valid = count + length - 1, power = 1, i = 0;
+    for (; i + LANES <= valid; i += LANES)
+        store_f8(least + i, comparable_of(samples + i, sign));
+    for (; i < valid; i++)
         least[i] = comparable(samples[i], sign);
     for (; power * 2 <= length; power *= 2) {
         valid -= power;
-        for (size_t i = 0; i < valid; i++)
-            least[i] = smaller(least[i], least[i + power]);
+        for (i = 0; i < valid; i += LANES)
+            store_f8(least + i, smaller_of(load_f8(least + i), load_f8(least + i + power)));
     }
-    for (size_t i = 0; i < count; i++)
+    for (i = 0; i + LANES <= count; i += LANES)
+        store_f8(ret + i,
+                 splat(sign) * smaller_of(load_f8(least + i), load_f8(least + i + length - power)));
+    for (; i < count; i++)
         ret[i] = sign * smaller(least[i], least[i + length - power]);
-}
-
-ALWAYS_INLINE vec smaller_of(vec a, vec b)
-{
-    ivec less = a < b;
-    return (vec)(((ivec)a & less) | ((ivec)b & ~less));
-}
-
-/* Times sign; infinity for what is not a number. */
-ALWAYS_INLINE vec comparable_of(const double *samples, double sign)
-{
-    vec v = load_f8(samples) * splat(sign);
-    ivec number = v == v;
-    return (vec)(((ivec)v & number) | ((ivec)splat(__builtin_inf()) & ~number));
 }
 
 /* Lane j: the minimum of the lanes from j to the last. */
@@ -98,14 +99,14 @@ static double tile_minima(const double *old, const double *new, size_t there, do
         new = padded;
     }
     /* Window i begins after old[i], so each lane takes the minimum of those after it. */
-    UNROLL
+    UNROLL_ROWS
     for (size_t row = STATS_TILE / LANES; row-- > 0;) {
         vec from = smallest_from_lane(comparable_of(old + row * LANES, sign), infinity);
         suffix[row] = smaller_of(LANES_DOWN_1(from, infinity), least);
         least = smaller_of(splat(from[0]), least);
     }
     least = infinity;
-    UNROLL
+    UNROLL_ROWS
     for (size_t row = 0; row < STATS_TILE / LANES; row++) {
         vec to = smallest_to_lane(comparable_of(new + row *LANES, sign), infinity);
         to = smaller_of(to, least);

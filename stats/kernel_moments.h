@@ -1,34 +1,33 @@
-/* kernel_moments.h - the loops of struct stats_moment_kernels for samples of type SAMPLE; TYPED(x)
- * names them and LOAD(p) reads KERNEL_LANES of them. Included once for each type.
+/* kernel_moments.h - the loops of struct stats_moment_kernels for samples of type double; x
+ * names them and load_f8(p) reads KERNEL_LANES of them. Included once for each type.
  *
  * Sums are only ever added to. For the tile the samples are transposed, so that lane j works
  * through 64 / LANES consecutive ones and only the lanes' totals are scanned across. */
 
 #define TILE_ROWS (STATS_TILE / LANES) /* consecutive samples of a lane */
 
-static void TYPED(sums)(const void *from, size_t count, struct stats_sums *sums)
+static void sums_about(const double *samples, size_t count, struct stats_sums *sums)
 {
-    const SAMPLE *samples = from;
     vec anchor = splat(sums->anchor);
     vec sum[4] = {{0}}, squares[4] = {{0}};
     size_t i = 0;
     for (; i + 4 * LANES <= count; i += 4 * LANES) {
         UNROLL
         for (size_t k = 0; k < 4; k++) {
-            vec d = LOAD(samples + i + k * LANES) - anchor;
+            vec d = load_f8(samples + i + k * LANES) - anchor;
             sum[k] += d;
             squares[k] += d * d;
         }
     }
     for (; i + LANES <= count; i += LANES) {
-        vec d = LOAD(samples + i) - anchor;
+        vec d = load_f8(samples + i) - anchor;
         sum[0] += d;
         squares[0] += d * d;
     }
     double total = sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
     double total_squares = sum_lanes((squares[0] + squares[1]) + (squares[2] + squares[3]));
     for (; i < count; i++) {
-        double d = (double)samples[i] - sums->anchor;
+        double d = samples[i] - sums->anchor;
         total += d;
         total_squares += d * d;
     }
@@ -37,17 +36,17 @@ static void TYPED(sums)(const void *from, size_t count, struct stats_sums *sums)
 }
 
 /* LANES columns of the tile, from row `row` on. */
-ALWAYS_INLINE void TYPED(load_columns)(const SAMPLE *samples, size_t row, vec ret_columns[LANES])
+ALWAYS_INLINE void load_columns(const double *samples, size_t row, vec ret_columns[LANES])
 {
     UNROLL
     for (size_t j = 0; j < LANES; j++)
-        ret_columns[j] = LOAD(samples + j * TILE_ROWS + row);
+        ret_columns[j] = load_f8(samples + j * TILE_ROWS + row);
     transpose(ret_columns);
 }
 
-ALWAYS_INLINE void TYPED(store_tile)(const vec rows[TILE_ROWS], double *ret)
+ALWAYS_INLINE void store_tile(const vec rows[TILE_ROWS], double *ret)
 {
-    UNROLL
+    UNROLL_ROWS
     for (size_t row = 0; row < TILE_ROWS; row += LANES) {
         vec columns[LANES];
         UNROLL
@@ -62,19 +61,19 @@ ALWAYS_INLINE void TYPED(store_tile)(const vec rows[TILE_ROWS], double *ret)
 
 /* Mean and variance of STATS_TILE windows: window i is old[i + 1 ...] up to old[63], the middle,
  * whose sums are given, and new[0 ... i]. Returns the sums of the new samples. */
-ALWAYS_INLINE struct stats_sums TYPED(tile)(const SAMPLE *old, const SAMPLE *new,
-                                            struct stats_sums middle, double per_mean,
-                                            double per_var, double *ret_means, double *ret_vars)
+ALWAYS_INLINE struct stats_sums tile(const double *old, const double *new, struct stats_sums middle,
+                                     double per_mean, double per_var, double *ret_means,
+                                     double *ret_vars)
 {
     vec anchor = splat(middle.anchor), zero = {0};
     vec sum_of[TILE_ROWS], squares_of[TILE_ROWS], columns[LANES];
     vec sum = zero, squares = zero;
     __builtin_prefetch(new + 8 * STATS_TILE);
     __builtin_prefetch(new + 8 * STATS_TILE + STATS_TILE / 2);
-    UNROLL
+    UNROLL_ROWS
     for (size_t row = TILE_ROWS; row > 0;) {
         row -= LANES;
-        TYPED(load_columns)(old, row, columns);
+        load_columns(old, row, columns);
         UNROLL
         for (size_t k = LANES; k-- > 0;) {
             sum_of[row + k] = sum;
@@ -88,9 +87,9 @@ ALWAYS_INLINE struct stats_sums TYPED(tile)(const SAMPLE *old, const SAMPLE *new
     vec base_squares = LANES_DOWN_1(sum_from_lane(squares), zero) + splat(middle.squares);
     sum = zero;
     squares = zero;
-    UNROLL
+    UNROLL_ROWS
     for (size_t row = 0; row < TILE_ROWS; row += LANES) {
-        TYPED(load_columns)(new, row, columns);
+        load_columns(new, row, columns);
         UNROLL
         for (size_t k = 0; k < LANES; k++) {
             vec d = columns[k] - anchor;
@@ -105,26 +104,26 @@ ALWAYS_INLINE struct stats_sums TYPED(tile)(const SAMPLE *old, const SAMPLE *new
     base += LANES_UP_1(sum, zero);
     base_squares += LANES_UP_1(squares, zero);
     vec to_mean = splat(per_mean), to_var = splat(per_var);
-    UNROLL
+    UNROLL_ROWS
     for (size_t row = 0; row < TILE_ROWS; row++) {
         vec s = sum_of[row] + base;
         vec offset = s * to_mean;
         squares_of[row] = not_negative((squares_of[row] + base_squares - s * offset) * to_var);
         sum_of[row] = anchor + offset;
     }
-    TYPED(store_tile)(sum_of, ret_means);
-    TYPED(store_tile)(squares_of, ret_vars);
+    store_tile(sum_of, ret_means);
+    store_tile(squares_of, ret_vars);
     return (struct stats_sums){middle.anchor, sum[LANES - 1], squares[LANES - 1]};
 }
 
 /* The samples of the middle before its first whole chunk, about the anchor of `sums`. */
-ALWAYS_INLINE struct stats_sums TYPED(middle_about)(const struct stats_tiles *state,
-                                                    const struct chunk_state *chunks,
-                                                    const SAMPLE *odd, double anchor)
+ALWAYS_INLINE struct stats_sums middle_about(const struct stats_tiles *state,
+                                             const struct chunk_state *chunks, const double *odd,
+                                             double anchor)
 {
     struct stats_sums sums = {.anchor = anchor};
     if (state->odd > 0)
-        TYPED(sums)(odd, state->odd, &sums);
+        sums_about(odd, state->odd, &sums);
     if (state->queue.sums) {
         sums.sum += chunks->lo;
     } else if (chunks->count > 0) {
@@ -137,18 +136,18 @@ ALWAYS_INLINE struct stats_sums TYPED(middle_about)(const struct stats_tiles *st
 
 /* The sums of the middle of the next tile. The anchor is kept while its distance from the middle's
  * mean is at most half a standard deviation: then tiles need not wait for the merging of chunks. */
-ALWAYS_INLINE struct stats_sums TYPED(middle)(struct stats_tiles *state, const SAMPLE *odd)
+ALWAYS_INLINE struct stats_sums middle_sums(struct stats_tiles *state, const double *odd)
 {
     struct chunk_state chunks = chunk_queue_from(&state->queue, state->chunk);
     if (state->queue.sums)
-        return TYPED(middle_about)(state, &chunks, odd, 0);
+        return middle_about(state, &chunks, odd, 0);
     double n = chunks.count + (double)state->odd;
-    struct stats_sums sums = TYPED(middle_about)(state, &chunks, odd, state->anchor);
+    struct stats_sums sums = middle_about(state, &chunks, odd, state->anchor);
     if (__builtin_expect(!(5 * sums.sum * sums.sum <= n * sums.squares), 0)) {
-        double first = chunks.count > 0 ? chunks.hi + chunks.lo : (double)odd[0];
-        sums = TYPED(middle_about)(state, &chunks, odd, first);
+        double first = chunks.count > 0 ? chunks.hi + chunks.lo : odd[0];
+        sums = middle_about(state, &chunks, odd, first);
         state->anchor = first + sums.sum / n;
-        sums = TYPED(middle_about)(state, &chunks, odd, state->anchor);
+        sums = middle_about(state, &chunks, odd, state->anchor);
     }
     return sums;
 }
@@ -156,39 +155,39 @@ ALWAYS_INLINE struct stats_sums TYPED(middle)(struct stats_tiles *state, const S
 /* The state of a chunk whose sums about the tile's anchor are known. They are believed when a fair
  * part of them is the chunk's own, else made again about the mean; a second time for equal samples,
  * whose mean is then exact. */
-ALWAYS_INLINE struct chunk_state TYPED(chunk_of)(const struct stats_tiles *state,
-                                                 const SAMPLE *samples, struct stats_sums sums)
+ALWAYS_INLINE struct chunk_state chunk_of(const struct stats_tiles *state, const double *samples,
+                                          struct stats_sums sums)
 {
     if (state->queue.sums)
         return (struct chunk_state){.count = STATS_TILE, .lo = sums.sum};
     double lo = sums.sum * (1.0 / STATS_TILE), m2 = sums.squares - sums.sum * lo;
     for (int pass = 0; __builtin_expect(!(m2 >= 1e-2 * sums.squares), 0) && pass < 2; pass++) {
         sums.anchor += lo;
-        TYPED(sums)(samples, STATS_TILE, &sums);
+        sums_about(samples, STATS_TILE, &sums);
         lo = sums.sum * (1.0 / STATS_TILE);
         m2 = sums.squares - sums.sum * lo;
     }
     return (struct chunk_state){STATS_TILE, sums.anchor, lo, m2 < 0 ? 0 : m2};
 }
 
-static size_t TYPED(tiles)(struct stats_tiles *kept, const void *from, size_t tiles,
-                           double *ret_means, double *ret_vars)
+static size_t tiles(struct stats_tiles *kept, const double *samples, size_t tiles,
+                    double *ret_means, double *ret_vars)
 {
     struct stats_tiles state = *kept;
-    const SAMPLE *new = from, *old = new - state.window;
+    const double *new = samples, *old = new - state.window;
     double unused[STATS_TILE];
     double n = (double)state.window;
     double per_mean = state.queue.sums ? 1 : 1 / n, per_var = 1 / (n - state.ddof);
     size_t done = 0;
     for (; done < tiles; done++) {
-        struct stats_sums middle = TYPED(middle)(&state, old + STATS_TILE);
+        struct stats_sums middle = middle_sums(&state, old + STATS_TILE);
         double *vars = ret_vars != NULL ? ret_vars + done * STATS_TILE : unused;
         struct stats_sums sums =
-            TYPED(tile)(old, new, middle, per_mean, per_var, ret_means + done * STATS_TILE, vars);
+            tile(old, new, middle, per_mean, per_var, ret_means + done * STATS_TILE, vars);
         double all = sums.squares + middle.squares;
         if (__builtin_expect(!(all - all == 0), 0))
             break;
-        chunk_queue_push(&state.queue, TYPED(chunk_of)(&state, new, sums));
+        chunk_queue_push(&state.queue, chunk_of(&state, new, sums));
         state.chunk++;
         old += STATS_TILE;
         new += STATS_TILE;
@@ -197,154 +196,223 @@ static size_t TYPED(tiles)(struct stats_tiles *kept, const void *from, size_t ti
     return done;
 }
 
-static void TYPED(widen)(const void *from, size_t count, double *ret_values)
-{
-    const SAMPLE *samples = from;
-    for (size_t i = 0; i < count; i++)
-        ret_values[i] = (double)samples[i];
-}
-
 /* The difference from the anchor; 0 for what is not finite. */
-ALWAYS_INLINE vec TYPED(finite_difference)(const SAMPLE *samples, vec anchor)
+ALWAYS_INLINE vec finite_difference(const double *samples, vec anchor)
 {
-    vec x = LOAD(samples);
+    vec x = load_f8(samples);
     return (vec)((ivec)(x - anchor) & (x - x == (vec){0}));
 }
 
-ALWAYS_INLINE double TYPED(finite_difference_one)(SAMPLE sample, double anchor)
+ALWAYS_INLINE double finite_difference_one(double sample, double anchor)
 {
-    double x = (double)sample;
-    return x - x == 0 ? x - anchor : 0;
+    return sample - sample == 0 ? sample - anchor : 0;
 }
 
 /* ---- short windows ---- */
 
-/* An anchor for all windows of a block: the sample in its middle, so that equal samples give zeros,
- * unless it is an outlier; then the mean. Not finite when the sums are not. */
-static double TYPED(short_anchor)(const SAMPLE *samples, size_t count)
+/* Consecutive samples are rows below each other, so that a lane works on windows of its own: in row
+ * r, place p stands sample SHORT_ROWS * p + r. */
+#define SHORT_ROWS   8
+#define SHORT_PLACES (STATS_SHORT_SAMPLES_MAX / SHORT_ROWS + 32)
+
+struct short_rows {
+    double at[SHORT_ROWS][SHORT_PLACES];
+};
+
+/* Row r of a place counts on: row SHORT_ROWS is row 0 of the next place. */
+ALWAYS_INLINE vec short_row(const struct short_rows *rows, size_t place, size_t row)
 {
-    struct stats_sums sums = {.anchor = (double)samples[count / 2]};
-    TYPED(sums)(samples, count, &sums);
-    if (!(sums.squares - sums.squares == 0))
-        return sums.squares - sums.squares;
-    double offset = sums.sum / (double)count;
-    return 2 * offset * sums.sum > sums.squares ? sums.anchor + offset : sums.anchor;
+    return load_f8(&rows->at[row % SHORT_ROWS][place + row / SHORT_ROWS]);
 }
 
-/* The same over what is finite; the first such sample where there is one. */
-static double TYPED(short_anchor_of_finite)(const SAMPLE *samples, size_t count)
+/* Zeros follow the last sample, to the end of place places - 1. False when a sample is not finite.
+ */
+static bool short_rows_fill(struct short_rows *rows, const double *samples, size_t count,
+                            size_t places)
 {
-    double anchor = 0, sum = 0, finite = 0;
-    for (size_t i = count; i-- > 0;)
-        anchor = (double)(samples[i] - samples[i]) == 0 ? (double)samples[i] : anchor;
-    for (size_t i = 0; i < count; i++) {
-        sum += TYPED(finite_difference_one)(samples[i], anchor);
-        finite += (double)(samples[i] - samples[i]) == 0 ? 1 : 0;
-    }
-    return finite > 0 ? anchor + sum / finite : 0;
-}
-
-/* Sums of 1, 2, 4, ... neighbours by doubling; a window is made of those that its length's binary
- * digits name. A result is sound when its squares are not much larger than what is left of them
- * after the mean was taken out: every doubling rounds once, so its relative error stays below
- * 10 * 64 * 2^-53. */
-static size_t TYPED(short_windows)(const void *from, size_t count, size_t length, unsigned ddof,
-                                   const double *finite, double *ret_means, double *ret_vars,
-                                   uint8_t *ret_sound)
-{
-    const SAMPLE *samples = from;
-    double part[STATS_SHORT_SAMPLES_MAX], part_squares[STATS_SHORT_SAMPLES_MAX];
-    double sum[STATS_SHORT_SAMPLES_MAX], squares[STATS_SHORT_SAMPLES_MAX];
-    size_t all = count + length - 1;
-    double anchor = finite != NULL ? TYPED(short_anchor_of_finite)(samples, all)
-                                   : TYPED(short_anchor)(samples, all);
-    if (!(anchor - anchor == 0))
-        return SIZE_MAX;
-    for (size_t i = 0; i < all; i++) {
-        double d = TYPED(finite_difference_one)(samples[i], anchor);
-        part[i] = d;
-        part_squares[i] = d * d;
-    }
-    for (size_t i = 0; i < count; i++)
-        sum[i] = squares[i] = 0;
-    size_t begin = 0, valid = all;
-    for (size_t power = 1;; power *= 2) {
-        if ((length & power) != 0) {
-            for (size_t i = 0; i < count; i++) {
-                sum[i] += part[i + begin];
-                squares[i] += part_squares[i + begin];
+    vec rest = {0}, columns[LANES];
+    double padded[SHORT_ROWS * LANES];
+    for (size_t place = 0; place < places; place += LANES) {
+        const double *from = samples + place * SHORT_ROWS;
+        size_t there = count > place * SHORT_ROWS ? count - place * SHORT_ROWS : 0;
+        if (there < SHORT_ROWS * LANES) {
+            for (size_t i = 0; i < SHORT_ROWS * LANES; i++)
+                padded[i] = i < there ? from[i] : 0;
+            from = padded;
+        }
+        for (size_t row = 0; row < SHORT_ROWS; row += LANES) {
+            UNROLL
+            for (size_t j = 0; j < LANES; j++) {
+                columns[j] = load_f8(from + j * SHORT_ROWS + row);
+                rest += columns[j] - columns[j];
             }
-            begin += power;
-        }
-        if (power * 2 > length)
-            break;
-        valid -= power;
-        for (size_t i = 0; i < valid; i++) {
-            part[i] += part[i + power];
-            part_squares[i] += part_squares[i + power];
+            transpose(columns);
+            UNROLL
+            for (size_t k = 0; k < LANES; k++)
+                store_f8(&rows->at[row + k][place], columns[k]);
         }
     }
-    int64_t unsound = 0;
-    if (finite == NULL) {
-        double per_mean = 1 / (double)length, per_var = 1 / ((double)length - ddof);
-        for (size_t i = 0; i < count; i++) {
-            double mean = sum[i] * per_mean, m2 = squares[i] - sum[i] * mean;
-            unsound += m2 * 64 >= squares[i] ? 0 : 1;
-            ret_means[i] = anchor + mean;
-            ret_vars[i] = m2 * per_var;
-            part[i] = m2;
-        }
-    } else {
-        for (size_t i = 0; i < count; i++) {
-            double mean = sum[i] / finite[i], m2 = squares[i] - sum[i] * mean;
-            unsound += m2 * 64 >= squares[i] ? 0 : 1;
-            ret_means[i] = anchor + mean;
-            ret_vars[i] = m2 / (finite[i] - ddof);
-            part[i] = m2;
-        }
-    }
-    if (unsound == 0)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        ret_sound[i] = part[i] * 64 >= squares[i] ? 1 : 0;
-    return (size_t)unsound;
+    return sum_lanes(rest) == 0;
 }
 
-static void TYPED(short_sums)(const void *from, size_t count, size_t length, double *ret_sums)
+static void short_rows_store(const vec rows[SHORT_ROWS], double *ret)
 {
-    const SAMPLE *samples = from;
-    double part[STATS_SHORT_SAMPLES_MAX];
-    size_t begin = 0, valid = count + length - 1;
-    for (size_t i = 0; i < valid; i++)
-        part[i] = TYPED(finite_difference_one)(samples[i], 0);
-    for (size_t i = 0; i < count; i++)
-        ret_sums[i] = 0;
-    for (size_t power = 1;; power *= 2) {
-        if ((length & power) != 0) {
-            for (size_t i = 0; i < count; i++)
-                ret_sums[i] += part[i + begin];
-            begin += power;
-        }
-        if (power * 2 > length)
-            return;
-        valid -= power;
-        for (size_t i = 0; i < valid; i++)
-            part[i] += part[i + power];
+    for (size_t row = 0; row < SHORT_ROWS; row += LANES) {
+        vec columns[LANES];
+        UNROLL
+        for (size_t k = 0; k < LANES; k++)
+            columns[k] = rows[row + k];
+        transpose(columns);
+        UNROLL
+        for (size_t j = 0; j < LANES; j++)
+            store_f8(ret + j * SHORT_ROWS + row, columns[j]);
     }
+}
+
+ALWAYS_INLINE vec median_of(vec a, vec b, vec c)
+{
+    vec low = select(a < b, a, b), high = select(a < b, b, a);
+    vec upper = select(high < c, high, c);
+    return select(low < upper, upper, low);
+}
+
+/* What all windows of a call share. */
+struct short_rule {
+    const struct short_rows *samples;
+    const struct short_rows *finite; /* how many samples of each window are; NULL: all */
+    size_t length;
+    double ddof, per_mean, per_var;
+    double anchor; /* for a lane that has no finite sample at the right places */
+    bool sums;
+};
+
+ALWAYS_INLINE void short_add(const struct short_rule *rule, size_t place, size_t row, vec anchor,
+                             vec *sum, vec *squares)
+{
+    vec x = short_row(rule->samples, place, row);
+    vec d = (vec)((ivec)(x - anchor) & (x - x == (vec){0}));
+    *sum += d;
+    *squares += d * d;
+}
+
+/* Results of a row from its sums; NaN where digits may have been lost, which are counted. */
+ALWAYS_INLINE ivec short_finish(const struct short_rule *rule, size_t place, size_t row, vec anchor,
+                                vec *sum, vec *squares)
+{
+    vec per_mean = splat(rule->per_mean), per_var = splat(rule->per_var);
+    if (rule->finite != NULL) {
+        vec n = short_row(rule->finite, place, row);
+        per_mean = splat(1) / n;
+        per_var = splat(1) / (n - splat(rule->ddof));
+    }
+    vec offset = *sum * per_mean;
+    vec m2 = *squares - *sum * offset;
+    ivec sound = m2 * splat(STATS_SHORT_PART) >= *squares;
+    *squares = select(sound, m2 * per_var, splat(__builtin_nan("")));
+    *sum = rule->sums ? *sum : anchor + offset;
+    return ~sound;
+}
+
+/* SHORT_ROWS windows of each of LANES places. `height` of them at a time have samples in common,
+ * rows `first` to `last`: the anchor is one of them, and the windows' sums are those of the common
+ * samples and of the ones before and behind. */
+static ivec short_places(const struct short_rule *rule, size_t place, vec sum[SHORT_ROWS],
+                         vec squares[SHORT_ROWS])
+{
+    size_t length = rule->length, height = length < SHORT_ROWS ? 1 : SHORT_ROWS;
+    ivec unsound = {0};
+    for (size_t base = 0; base < SHORT_ROWS; base += height) {
+        size_t first = base + height - 1, last = base + length - 1;
+        vec anchor = median_of(short_row(rule->samples, place, first),
+                               short_row(rule->samples, place, (first + last) / 2),
+                               short_row(rule->samples, place, last));
+        anchor = select(anchor - anchor == (vec){0}, anchor, splat(rule->anchor));
+        if (rule->sums)
+            anchor = (vec){0};
+        vec s = {0}, q = {0}, s_odd = {0}, q_odd = {0};
+        size_t row = first;
+        for (; row < last; row += 2) {
+            short_add(rule, place, row, anchor, &s, &q);
+            short_add(rule, place, row + 1, anchor, &s_odd, &q_odd);
+        }
+        if (row == last)
+            short_add(rule, place, row, anchor, &s, &q);
+        s += s_odd;
+        q += q_odd;
+        sum[first] = s;
+        squares[first] = q;
+        for (row = first; row-- > base;) {
+            short_add(rule, place, row, anchor, &s, &q);
+            sum[row] = s;
+            squares[row] = q;
+        }
+        s = q = (vec){0};
+        for (row = base; row <= first; row++) {
+            if (row > base)
+                short_add(rule, place, row + length - 1, anchor, &s, &q);
+            sum[row] += s;
+            squares[row] += q;
+            unsound |= short_finish(rule, place, row, anchor, &sum[row], &squares[row]);
+        }
+    }
+    return unsound;
+}
+
+static enum stats_short_result short_windows(const double *samples, size_t count, size_t length,
+                                             unsigned ddof, const double *finite, double *ret_means,
+                                             double *ret_vars)
+{
+    struct short_rows rows, finite_rows;
+    struct short_rule rule = {
+        .samples = &rows,
+        .finite = finite != NULL ? &finite_rows : NULL,
+        .length = length,
+        .ddof = (double)ddof,
+        .per_mean = 1 / (double)length,
+        .per_var = 1 / ((double)length - ddof),
+        .sums = ret_vars == NULL,
+    };
+    size_t all = count + length - 1, results = SHORT_ROWS * LANES;
+    size_t places = (count + results - 1) / results * LANES;
+    bool all_finite =
+        short_rows_fill(&rows, samples, all, places + (length + SHORT_ROWS - 2) / SHORT_ROWS);
+    if (!all_finite && finite == NULL)
+        return STATS_SHORT_NOT_FINITE;
+    if (finite != NULL)
+        (void)short_rows_fill(&finite_rows, finite, count, places);
+    for (size_t i = all; !all_finite && i-- > 0;)
+        rule.anchor = samples[i] - samples[i] == 0 ? samples[i] : rule.anchor;
+    ivec unsound = {0};
+    for (size_t place = 0, i = 0; i < count; place += LANES, i += results) {
+        vec sum[SHORT_ROWS], squares[SHORT_ROWS];
+        double means[SHORT_ROWS * LANES], vars[SHORT_ROWS * LANES];
+        bool whole = count - i >= results;
+        unsound |= short_places(&rule, place, sum, squares);
+        short_rows_store(sum, whole ? ret_means + i : means);
+        if (!rule.sums)
+            short_rows_store(squares, whole ? ret_vars + i : vars);
+        for (size_t k = i; !whole && k < count; k++) {
+            ret_means[k] = means[k - i];
+            if (!rule.sums)
+                ret_vars[k] = vars[k - i];
+        }
+    }
+    for (size_t k = 1; k < LANES; k++)
+        unsound[0] |= unsound[k];
+    return unsound[0] != 0 && !rule.sums ? STATS_SHORT_UNSOUND : STATS_SHORT_SOUND;
 }
 
 /* ---- windows of any length ---- */
 
-static void TYPED(suffixes)(const void *from, size_t count, double anchor_value, double *ret_sum,
-                            double *ret_squares)
+static void suffixes(const double *samples, size_t count, double anchor_value, double *ret_sum,
+                     double *ret_squares)
 {
-    const SAMPLE *samples = from;
     vec anchor = splat(anchor_value);
     double sum = 0, squares = 0;
     size_t i = count;
     ret_sum[i] = ret_squares[i] = 0;
     for (; i >= LANES; i -= LANES) {
-        vec d = TYPED(finite_difference)(samples + i - LANES, anchor);
+        vec d = finite_difference(samples + i - LANES, anchor);
         vec s = sum_from_lane(d), q = sum_from_lane(d * d);
         store_f8(ret_sum + i - LANES, s + splat(sum));
         store_f8(ret_squares + i - LANES, q + splat(squares));
@@ -352,7 +420,7 @@ static void TYPED(suffixes)(const void *from, size_t count, double anchor_value,
         squares += q[0];
     }
     while (i-- > 0) {
-        double d = TYPED(finite_difference_one)(samples[i], anchor_value);
+        double d = finite_difference_one(samples[i], anchor_value);
         sum += d;
         squares += d * d;
         ret_sum[i] = sum;
@@ -360,15 +428,14 @@ static void TYPED(suffixes)(const void *from, size_t count, double anchor_value,
     }
 }
 
-static void TYPED(prefixes)(const void *from, size_t count, double anchor_value, double *ret_sum,
-                            double *ret_squares)
+static void prefixes(const double *samples, size_t count, double anchor_value, double *ret_sum,
+                     double *ret_squares)
 {
-    const SAMPLE *samples = from;
     vec anchor = splat(anchor_value);
     double sum = 0, squares = 0;
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
-        vec d = TYPED(finite_difference)(samples + i, anchor);
+        vec d = finite_difference(samples + i, anchor);
         vec s = sum_to_lane(d), q = sum_to_lane(d * d);
         store_f8(ret_sum + i, s + splat(sum));
         store_f8(ret_squares + i, q + splat(squares));
@@ -376,7 +443,7 @@ static void TYPED(prefixes)(const void *from, size_t count, double anchor_value,
         squares += q[LANES - 1];
     }
     for (; i < count; i++) {
-        double d = TYPED(finite_difference_one)(samples[i], anchor_value);
+        double d = finite_difference_one(samples[i], anchor_value);
         sum += d;
         squares += d * d;
         ret_sum[i] = sum;

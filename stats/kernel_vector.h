@@ -15,6 +15,13 @@
 #define UNROLL DO_PRAGMA(GCC unroll 32)
 #endif
 
+/* Loops over the rows of a tile: two lanes have so many that they do not stay in registers. */
+#if KERNEL_LANES == 2
+#define UNROLL_ROWS
+#else
+#define UNROLL_ROWS UNROLL
+#endif
+
 typedef double vec __attribute__((vector_size(8 * LANES)));
 typedef int64_t ivec __attribute__((vector_size(8 * LANES)));
 /* In memory: anywhere. */
@@ -46,9 +53,24 @@ ALWAYS_INLINE void store_f8(double *to, vec v)
     *(vec_f8 *)to = v;
 }
 
+/* The first lanes alone. */
+ALWAYS_INLINE void store_some(double *to, vec v, size_t count)
+{
+    if (count >= LANES)
+        store_f8(to, v);
+    for (size_t k = 0; count < LANES && k < count; k++)
+        to[k] = v[k];
+}
+
 ALWAYS_INLINE vec splat(double x)
 {
     return x - (vec){0};
+}
+
+/* Where the mask is all ones the first, where it is 0 the second. */
+ALWAYS_INLINE vec select(ivec mask, vec a, vec b)
+{
+    return (vec)(((ivec)a & mask) | ((ivec)b & ~mask));
 }
 
 /* Negative numbers become 0; NaN stays. */

@@ -4,15 +4,15 @@
 static void finish_windows(const struct stats_window_sums *sums, size_t count, double anchor,
                            unsigned ddof, double *ret_means, double *ret_vars)
 {
-    for (size_t i = 0; i < count; i++) {
-        double offset = sums->sum[i] / sums->count[i];
-        double m2 = sums->squares[i] - sums->sum[i] * offset;
-        double left = sums->count[i] - ddof;
+    for (size_t i = 0; i < count; i += LANES) {
+        vec n = load_f8(sums->count + i), sum = load_f8(sums->sum + i);
+        vec offset = sum / n, left = n - splat((double)ddof);
+        vec m2 = load_f8(sums->squares + i) - sum * offset;
         /* Squares overflow before the mean does. */
-        m2 = m2 - m2 == 0 ? m2 : __builtin_inf();
-        m2 = m2 < 0 ? 0 : m2;
-        ret_means[i] = anchor + offset;
-        ret_vars[i] = left > 0 ? m2 / left : __builtin_nan("");
+        m2 = not_negative(select(m2 - m2 == (vec){0}, m2, splat(__builtin_inf())));
+        store_some(ret_means + i, splat(anchor) + offset, count - i);
+        vec var = select(left > (vec){0}, m2 / left, splat(__builtin_nan("")));
+        store_some(ret_vars + i, var, count - i);
     }
 }
 

@@ -10,8 +10,7 @@
  * origin + c * STATS_TILE. */
 struct stats_moments {
     struct stats_moments_rule rule;
-    const struct stats_moment_kernels *kernels; /* of the samples' type */
-    const struct stats_kernels *all_kernels;
+    const struct stats_kernels *kernels;
     size_t window;
     uint64_t origin;              /* below STATS_TILE */
     uint64_t position;            /* samples taken in */
@@ -23,17 +22,15 @@ struct stats_moments {
 
 /* The samples of one call. */
 struct moments_input {
-    const char *samples; /* sample number `first` */
+    const double *samples; /* sample number `first` */
     uint64_t first;
     const size_t *lengths; /* of sample number `first` on; NULL with a fixed window */
 };
 
-static inline const void *moments_sample(const struct stats_moments *moments,
-                                         const struct moments_input *input, uint64_t number)
+/* Windows reach back before the samples of this call. */
+static inline const double *moments_sample(const struct moments_input *input, uint64_t number)
 {
-    /* Windows reach back before the samples of this call. */
-    ptrdiff_t offset = (ptrdiff_t)(int64_t)(number - input->first);
-    return input->samples + offset * (ptrdiff_t)moments->kernels->sample_bytes;
+    return input->samples + (ptrdiff_t)(int64_t)(number - input->first);
 }
 
 /* The first sample of the window that ends with sample `number`. */
@@ -46,7 +43,7 @@ static inline uint64_t moments_begin(const struct stats_moments *moments,
 }
 
 /* The state of `count` samples by two passes; what is not finite is left out. */
-struct chunk_state moments_chunk(const struct stats_moments *moments, const void *samples,
+struct chunk_state moments_chunk(const struct stats_moments *moments, const double *samples,
                                  size_t count);
 
 /* Results of at most STATS_TILE windows; `special` is NULL where all is finite. */
@@ -68,7 +65,7 @@ bool moments_count_special(struct stats_moments *moments, const struct moments_i
 
 /* Counts what is not finite in `count` samples, at most STATS_TILE, from sample `number` on as part
  * of the newest window. */
-void moments_add_special(struct stats_moments *moments, const void *samples, uint64_t number,
+void moments_add_special(struct stats_moments *moments, const double *samples, uint64_t number,
                          size_t count);
 
 /* Mean (or sum) and variance of samples [begin, end), by two passes a chunk. */

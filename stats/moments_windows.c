@@ -8,12 +8,6 @@
 
 #define PIECE 1024 /* samples of an old part that are summed up together */
 
-static double sample_value(const struct stats_moments *moments, const void *sample)
-{
-    return moments->rule.sample == STATS_F4 ? (double)*(const float *)sample
-                                            : *(const double *)sample;
-}
-
 static void special_add(struct stats_special *special, double value, uint64_t by)
 {
     if (isnan(value))
@@ -27,16 +21,14 @@ static void special_add(struct stats_special *special, double value, uint64_t by
 bool moments_count_special(struct stats_moments *moments, const struct moments_input *input,
                            uint64_t from, uint64_t to, struct stats_special *ret_special)
 {
-    double values[STATS_TILE];
+    const double *values = moments_sample(input, from);
     size_t count = (size_t)(to - from);
     assert(count <= STATS_TILE);
     uint64_t begin = moments_begin(moments, input, from), bad_end = moments->bad_end;
     bool tracked = bad_end > begin;
     struct stats_sums sums = {.anchor = 0};
-    moments->kernels->sums(moments_sample(moments, input, from), count, &sums);
+    moments->kernels->sums(values, count, &sums);
     bool all_finite = isfinite(sums.sum);
-    if (!all_finite || tracked)
-        moments->kernels->widen(moments_sample(moments, input, from), count, values);
     for (size_t i = 0; !all_finite && i < count; i++) {
         if (!isfinite(values[i]))
             moments->bad_end = from + i + 1;
@@ -51,22 +43,19 @@ bool moments_count_special(struct stats_moments *moments, const struct moments_i
         uint64_t now = moments_begin(moments, input, from + i);
         special_add(&moments->special, values[i], 1);
         for (uint64_t at = moments->window_begin; at < now; at++)
-            special_add(&moments->special,
-                        sample_value(moments, moments_sample(moments, input, at)), UINT64_MAX);
+            special_add(&moments->special, *moments_sample(input, at), UINT64_MAX);
         moments->window_begin = now;
         ret_special[i] = moments->special;
     }
     return true;
 }
 
-void moments_add_special(struct stats_moments *moments, const void *samples, uint64_t number,
+void moments_add_special(struct stats_moments *moments, const double *samples, uint64_t number,
                          size_t count)
 {
-    double values[STATS_TILE];
-    moments->kernels->widen(samples, count, values);
     for (size_t i = 0; i < count; i++) {
-        special_add(&moments->special, values[i], 1);
-        if (!isfinite(values[i]))
+        special_add(&moments->special, samples[i], 1);
+        if (!isfinite(samples[i]))
             moments->bad_end = number + i + 1;
     }
 }
@@ -88,13 +77,13 @@ void moments_apply_special(const struct stats_moments *moments, const struct sta
         *mean = *var = (double)NAN;
 }
 
-struct chunk_state moments_chunk(const struct stats_moments *moments, const void *samples,
+struct chunk_state moments_chunk(const struct stats_moments *moments, const double *samples,
                                  size_t count)
 {
     double finite[STATS_TILE];
     struct chunk_state state = {0};
-    const struct stats_moment_kernels *kernels = moments->kernels;
-    struct stats_sums sums = {.anchor = sample_value(moments, samples)};
+    const struct stats_kernels *kernels = moments->kernels;
+    struct stats_sums sums = {.anchor = samples[0]};
     if (moments->rule.sums)
         sums.anchor = 0;
     kernels->sums(samples, count, &sums);
@@ -102,17 +91,15 @@ struct chunk_state moments_chunk(const struct stats_moments *moments, const void
     if (!isfinite(sums.sum) || !isfinite(sums.squares)) {
         assert(count <= STATS_TILE);
         size_t kept = 0;
-        kernels->widen(samples, count, finite);
         for (size_t i = 0; i < count; i++) {
-            finite[kept] = finite[i];
-            kept += isfinite(finite[i]) ? 1 : 0;
+            finite[kept] = samples[i];
+            kept += isfinite(finite[kept]) ? 1 : 0;
         }
         if (kept == 0)
             return state;
         n = (double)kept;
         count = kept;
         samples = finite;
-        kernels = &moments->all_kernels->f8;
         sums.anchor = moments->rule.sums ? 0 : finite[0];
         kernels->sums(samples, count, &sums);
     }
@@ -136,7 +123,7 @@ void moments_window_alone(struct stats_moments *moments, const struct moments_in
     struct chunk_queue all = {.sums = moments->rule.sums, .slots = &(struct chunk_state){0}};
     for (uint64_t at = begin; at < end; at += STATS_TILE) {
         size_t count = end - at < STATS_TILE ? (size_t)(end - at) : STATS_TILE;
-        chunk_queue_push(&all, moments_chunk(moments, moments_sample(moments, input, at), count));
+        chunk_queue_push(&all, moments_chunk(moments, moments_sample(input, at), count));
     }
     const struct chunk_state *state = &all.newest;
     unsigned ddof = moments->rule.rules.ddof;
@@ -153,8 +140,8 @@ static void add_old(const struct stats_moments *moments, const struct moments_in
     double sum[PIECE + 1], squares[PIECE + 1], base = 0, base_squares = 0;
     for (size_t k = count; k > 0;) {
         uint64_t low = top - begins[0] > PIECE ? top - PIECE : begins[0];
-        moments->kernels->suffixes(moments_sample(moments, input, low), (size_t)(top - low), anchor,
-                                   sum, squares);
+        moments->kernels->suffixes(moments_sample(input, low), (size_t)(top - low), anchor, sum,
+                                   squares);
         for (; k > 0 && begins[k - 1] >= low; k--) {
             sums->sum[k - 1] += base + sum[begins[k - 1] - low];
             sums->squares[k - 1] += base_squares + squares[begins[k - 1] - low];
@@ -182,8 +169,7 @@ static void windows_with_middle(struct stats_moments *moments, const struct mome
     double base = moments->rule.sums ? middle->lo : middle->count * rho;
     double base_squares = middle->m2 + base * rho;
     size_t skip = (size_t)(from - tile);
-    moments->kernels->prefixes(moments_sample(moments, input, tile), skip + count, anchor, sum,
-                               squares);
+    moments->kernels->prefixes(moments_sample(input, tile), skip + count, anchor, sum, squares);
     for (size_t k = 0; k < count; k++) {
         sums.count[k] = (double)(from + k + 1 - begins[k]);
         sums.sum[k] = base + sum[skip + k];
@@ -197,8 +183,8 @@ static void windows_with_middle(struct stats_moments *moments, const struct mome
     for (size_t k = 0; ret->special != NULL && k < count; k++)
         sums.count[k] -= (double)(ret->special[k].missing + ret->special[k].plus_infinite +
                                   ret->special[k].minus_infinite);
-    moments->all_kernels->finish_windows(&sums, count, anchor, moments->rule.rules.ddof, ret->means,
-                                         ret->vars);
+    moments->kernels->finish_windows(&sums, count, anchor, moments->rule.rules.ddof, ret->means,
+                                     ret->vars);
 }
 
 /* A short window is the difference of two sums from the beginning of its block. That is good as
@@ -215,16 +201,15 @@ static void short_windows(struct stats_moments *moments, const struct moments_in
     struct stats_window_sums sums;
     uint64_t low = begins[0];
     size_t samples = (size_t)(from + count - low);
-    struct stats_sums all = {
-        .anchor = sample_value(moments, moments_sample(moments, input, low + samples / 2))};
+    struct stats_sums all = {.anchor = *moments_sample(input, low + samples / 2)};
     bool together = samples <= PIECE;
     if (together) {
-        moments->kernels->sums(moments_sample(moments, input, low), samples, &all);
+        moments->kernels->sums(moments_sample(input, low), samples, &all);
         double offset = all.sum / (double)samples;
         if (2 * offset * all.sum > all.squares)
             all.anchor += offset;
-        moments->kernels->prefixes(moments_sample(moments, input, low), samples, all.anchor,
-                                   sum + 1, squares + 1);
+        moments->kernels->prefixes(moments_sample(input, low), samples, all.anchor, sum + 1,
+                                   squares + 1);
     }
     for (size_t k = 0; together && k < count; k++) {
         size_t begin = (size_t)(begins[k] - low), end = (size_t)(from + k + 1 - low);
@@ -233,8 +218,8 @@ static void short_windows(struct stats_moments *moments, const struct moments_in
         sums.squares[k] = squares[end] - squares[begin];
     }
     if (together)
-        moments->all_kernels->finish_windows(&sums, count, all.anchor, moments->rule.rules.ddof,
-                                             ret_means, ret_vars);
+        moments->kernels->finish_windows(&sums, count, all.anchor, moments->rule.rules.ddof,
+                                         ret_means, ret_vars);
     for (size_t k = 0; k < count; k++) {
         double own = together ? sums.squares[k] - sums.sum[k] * sums.sum[k] / sums.count[k] : -1;
         if (!(own * BLOCK_PART >= squares[together ? samples : 0]))

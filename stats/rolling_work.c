@@ -114,10 +114,10 @@ static void real_work(struct stats_rolling *rolling, const struct rolling_block 
 {
     bool any = false;
     if (rolling->moments != NULL)
-        any = stats_moments_slide(rolling->moments, block->values, block->lengths, block->count,
-                                  rolling->means, rolling->vars, rolling->special);
+        any = stats_moments_slide(rolling->moments, &block->values->real, block->lengths,
+                                  block->count, rolling->means, rolling->vars, rolling->special);
     if (rolling->sums != NULL)
-        any = stats_moments_slide(rolling->sums, block->values, block->lengths, block->count,
+        any = stats_moments_slide(rolling->sums, &block->values->real, block->lengths, block->count,
                                   rolling->totals, NULL, rolling->special);
     for (size_t k = 0; block->ret_values != NULL && k < rolling->plan.statistics_count; k++)
         real_statistic(rolling, block, any, k);

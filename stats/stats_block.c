@@ -145,7 +145,8 @@ static void make_block(const char dtype[2], const char *rows, size_t count, size
 
 static void make_nothing(size_t elements, double *ret_records)
 {
-    static const double nothing[STATS_RECORD_DOUBLES] = {NAN, 0, 0, NAN, NAN, 0};
+    static const double nothing[STATS_RECORD_DOUBLES] = {(double)NAN, 0,           0,
+                                                         (double)NAN, (double)NAN, 0};
     for (size_t e = 0; e < elements; e++)
         memcpy(ret_records + e * STATS_RECORD_DOUBLES, nothing, sizeof nothing);
 }

@@ -38,41 +38,17 @@ struct stats_tiles {
     struct chunk_queue queue;
 };
 
-/* Loops over samples of one type. */
-struct stats_moment_kernels {
-    /* Sums about ret_sums->anchor. Not finite when a sample is not, or by overflow. */
-    void (*sums)(const void *samples, size_t count, struct stats_sums *sums);
-
-    /* Mean and variance (or sums) of full windows that hold finite samples only, `tiles` times
-     * STATS_TILE of them; the first ends with samples[0]. Returns how many tiles were done: less
-     * when one is not finite. */
-    size_t (*tiles)(struct stats_tiles *state, const void *samples, size_t tiles, double *ret_means,
-                    double *ret_vars);
-
-    /* Mean and variance of `count` windows samples[i] ... samples[i + length - 1]; `length` is at
-     * most STATS_SHORT_WINDOW_MAX, count + length - 1 at most STATS_SHORT_SAMPLES_MAX. `finite`:
-     * how many samples of each window are, where not all are; the others are left out; NULL: all
-     * are. Returns how many results may have lost digits: those with ret_sound[i] == 0 (written
-     * only then); SIZE_MAX when without `finite` not all is finite, or by overflow. */
-    size_t (*short_windows)(const void *samples, size_t count, size_t length, unsigned ddof,
-                            const double *finite, double *ret_means, double *ret_vars,
-                            uint8_t *ret_sound);
-
-    /* Sums of the same windows; what is not finite is left out. */
-    void (*short_sums)(const void *samples, size_t count, size_t length, double *ret_sums);
-
-    /* Widens to double. */
-    void (*widen)(const void *samples, size_t count, double *ret_values);
-
-    /* ret_sum[i], ret_squares[i]: sums about the anchor of samples[i ... count - 1], for i from 0
-     * to count (where they are 0); what is not finite is left out. Room for count + 1 + 16. */
-    void (*suffixes)(const void *samples, size_t count, double anchor, double *ret_sum,
-                     double *ret_squares);
-    /* The same of samples[0 ... i]. */
-    void (*prefixes)(const void *samples, size_t count, double anchor, double *ret_sum,
-                     double *ret_squares);
-    size_t sample_bytes;
+/* What the kernel for short windows found. */
+enum stats_short_result {
+    STATS_SHORT_SOUND,
+    STATS_SHORT_UNSOUND,   /* variances that may have lost digits are NaN */
+    STATS_SHORT_NOT_FINITE /* nothing was written */
 };
+
+/* Its results are sound when the squares about the anchor are at most so many times what is left of
+ * them after the mean was taken out: they are sums of at most 54 rounded terms, so that their
+ * relative error stays below 54 * 16 * 2^-53, which is 1e-13. */
+#define STATS_SHORT_PART 16
 
 /* Sums of STATS_TILE windows about one anchor. */
 struct stats_window_sums {
@@ -81,7 +57,31 @@ struct stats_window_sums {
 
 struct stats_kernels {
     unsigned lanes; /* doubles in a vector */
-    struct stats_moment_kernels f4, f8;
+
+    /* Sums about sums->anchor. Not finite when a sample is not, or by overflow. */
+    void (*sums)(const double *samples, size_t count, struct stats_sums *sums);
+
+    /* Mean and variance (or sums; ret_vars may then be NULL) of full windows that hold finite
+     * samples only, `tiles` times STATS_TILE of them; the first ends with samples[0]. Returns how
+     * many tiles were done: less when one is not finite. */
+    size_t (*tiles)(struct stats_tiles *state, const double *samples, size_t tiles,
+                    double *ret_means, double *ret_vars);
+
+    /* Mean and variance, or with ret_vars NULL the sum, of `count` windows samples[i] ... samples[i
+     * + length - 1]; `length` is at most STATS_SHORT_WINDOW_MAX, count + length - 1 at most
+     * STATS_SHORT_SAMPLES_MAX. `finite`: how many samples of each window are, where not all are;
+     * the others are left out; NULL: all are. */
+    enum stats_short_result (*short_windows)(const double *samples, size_t count, size_t length,
+                                             unsigned ddof, const double *finite, double *ret_means,
+                                             double *ret_vars);
+
+    /* ret_sum[i], ret_squares[i]: sums about the anchor of samples[i ... count - 1], for i from 0
+     * to count (where they are 0); what is not finite is left out. Room for count + 1 + 16. */
+    void (*suffixes)(const double *samples, size_t count, double anchor, double *ret_sum,
+                     double *ret_squares);
+    /* The same of samples[0 ... i]. */
+    void (*prefixes)(const double *samples, size_t count, double anchor, double *ret_sum,
+                     double *ret_squares);
 
     /* Means and variances of `count` windows of known sums. */
     void (*finish_windows)(const struct stats_window_sums *sums, size_t count, double anchor,

@@ -36,8 +36,7 @@ struct stats_moments *stats_moments_init(void *memory, const struct stats_moment
         kernels = stats_kernels_best();
     *moments = (struct stats_moments){
         .rule = *rule,
-        .kernels = rule->sample == STATS_F4 ? &kernels->f4 : &kernels->f8,
-        .all_kernels = kernels,
+        .kernels = kernels,
         .window = rule->window,
         .origin = has_chunks(rule) ? rule->window % STATS_TILE : 0,
         .tiles = {.window = rule->window,
@@ -98,7 +97,7 @@ static void slide_any(struct stats_moments *moments, const struct moments_input 
     moments_any_windows(moments, input, tile, from, to, &results);
     if (to - tile == STATS_TILE)
         chunk_queue_push(&moments->tiles.queue,
-                         moments_chunk(moments, moments_sample(moments, input, tile), STATS_TILE));
+                         moments_chunk(moments, moments_sample(input, tile), STATS_TILE));
     advance(output, (size_t)(to - from), results.special);
 }
 
@@ -116,7 +115,7 @@ static void slide_full(struct stats_moments *moments, const struct moments_input
     size_t whole = (size_t)((end - tile) / STATS_TILE), done = 0;
     if (moments->position == tile && moments->bad_end <= tile + 1 - moments->window && whole > 0) {
         moments->tiles.chunk = first_chunk(moments, tile);
-        done = moments->kernels->tiles(&moments->tiles, moments_sample(moments, input, tile), whole,
+        done = moments->kernels->tiles(&moments->tiles, moments_sample(input, tile), whole,
                                        output->means, output->vars);
         advance(output, done * STATS_TILE, NULL);
     }
@@ -134,13 +133,12 @@ static void slide_first(struct stats_moments *moments, const struct moments_inpu
     moments->window_begin = 0;
     while (at < end) {
         size_t count = at == 0 && moments->origin > 0 ? (size_t)moments->origin : STATS_TILE;
-        struct chunk_state state =
-            moments_chunk(moments, moments_sample(moments, input, at), count);
+        struct chunk_state state = moments_chunk(moments, moments_sample(input, at), count);
         if (count == STATS_TILE)
             chunk_queue_push(&moments->tiles.queue, state);
         chunk_queue_push(&all, state);
         if (state.count < (double)count)
-            moments_add_special(moments, moments_sample(moments, input, at), at, count);
+            moments_add_special(moments, moments_sample(input, at), at, count);
         at += count;
     }
     double n = all.newest.count, ddof = moments->rule.rules.ddof, unused = 0;
@@ -156,45 +154,39 @@ static void slide_first(struct stats_moments *moments, const struct moments_inpu
 static void slide_short(struct stats_moments *moments, const struct moments_input *input,
                         uint64_t to, struct output *output)
 {
-    double sounds_vars[STATS_SHORT_SAMPLES_MAX], finite[STATS_TILE];
-    uint8_t sound[STATS_SHORT_SAMPLES_MAX];
+    double finite[STATS_TILE];
     struct stats_special special[STATS_TILE];
     size_t window = moments->window;
+    unsigned ddof = moments->rule.rules.ddof;
     uint64_t from = moments->position, begin = from + 1 - window;
-    const void *samples = moments_sample(moments, input, begin);
-    double *vars = output->vars != NULL ? output->vars : sounds_vars;
+    const double *samples = moments_sample(input, begin);
+    double unused, *vars = moments->rule.sums ? NULL : output->vars;
     bool any = false;
-    size_t count = STATS_SHORT_SAMPLES_MAX - window + 1, unsound = SIZE_MAX;
-    /* About as far as an anchor is good. */
-    if (count > 3 * window + 16)
-        count = 3 * window + 16;
+    size_t count = STATS_SHORT_SAMPLES_MAX - window + 1;
     if (count > to - from)
         count = (size_t)(to - from);
-    if (moments->bad_end <= begin && !moments->rule.sums)
-        unsound = moments->kernels->short_windows(samples, count, window, moments->rule.rules.ddof,
-                                                  NULL, output->means, vars, sound);
-    if (unsound == SIZE_MAX) {
+    enum stats_short_result result = STATS_SHORT_NOT_FINITE;
+    if (moments->bad_end <= begin)
+        result = moments->kernels->short_windows(samples, count, window, ddof, NULL, output->means,
+                                                 vars);
+    if (result == STATS_SHORT_NOT_FINITE) {
         count = count < STATS_TILE ? count : STATS_TILE;
         any = moments_count_special(moments, input, from, from + count, special);
-        for (size_t i = 0; any && i < count; i++)
-            finite[i] = (double)(window - special[i].missing - special[i].plus_infinite -
-                                 special[i].minus_infinite);
-        if (moments->rule.sums) {
-            moments->kernels->short_sums(samples, count, window, output->means);
-            unsound = 0;
-        } else if (any) {
-            unsound =
-                moments->kernels->short_windows(samples, count, window, moments->rule.rules.ddof,
-                                                finite, output->means, vars, sound);
-        }
+        for (size_t i = 0; i < count; i++)
+            finite[i] = any ? (double)(window - special[i].missing - special[i].plus_infinite -
+                                       special[i].minus_infinite)
+                            : (double)window;
+        result = moments->kernels->short_windows(samples, count, window, ddof, finite,
+                                                 output->means, vars);
     }
-    for (size_t i = 0; unsound > 0 && i < count; i++) {
-        if (unsound == SIZE_MAX || !sound[i])
+    for (size_t i = 0; result == STATS_SHORT_UNSOUND && i < count; i++) {
+        if (isnan(vars[i]))
             moments_window_alone(moments, input, begin + i, from + i + 1, &output->means[i],
                                  &vars[i]);
     }
     for (size_t i = 0; any && i < count; i++)
-        moments_apply_special(moments, &special[i], window, &output->means[i], &vars[i]);
+        moments_apply_special(moments, &special[i], window, &output->means[i],
+                              vars != NULL ? &vars[i] : &unused);
     advance(output, count, any ? special : NULL);
 }
 
@@ -206,14 +198,14 @@ static void skip_to_first(struct stats_moments *moments, const struct moments_in
     /* Where there are chunks, slide_first() looks at all of the window. */
     for (uint64_t at = moments->position; !has_chunks(&moments->rule) && at < to;) {
         size_t count = to - at < STATS_TILE ? (size_t)(to - at) : STATS_TILE;
-        moments_add_special(moments, moments_sample(moments, input, at), at, count);
+        moments_add_special(moments, moments_sample(input, at), at, count);
         at += count;
     }
     moments->position = to;
 }
 
-bool stats_moments_slide(struct stats_moments *moments, const void *samples, const size_t *lengths,
-                         size_t count, double *ret_means, double *ret_vars,
+bool stats_moments_slide(struct stats_moments *moments, const double *samples,
+                         const size_t *lengths, size_t count, double *ret_means, double *ret_vars,
                          struct stats_special *ret_special)
 {
     struct moments_input input = {samples, moments->position, lengths};

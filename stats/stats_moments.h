@@ -7,9 +7,9 @@
  * middle's mean and thus inside of every window of the tile. The middle is kept by a queue of two
  * stacks of chunk states (Tangwongsan, Hirzel, Schneider, "In-Order Sliding-Window Aggregation in
  * Worst-Case Constant Time"), whose means are unevaluated pairs hi + lo. Shorter windows are summed
- * by doubling about one anchor a block; those of any length by the difference of two sums of a
- * block hardly longer than they are. A result that this may have cost digits is seen by its squares
- * and worked out again by two passes.
+ * eight together about a sample that all of them hold; those of any length by the difference of two
+ * sums of a block hardly longer than they are. A result that this may have cost digits is seen by
+ * its squares and worked out again by two passes.
  *
  * Errors, for finite samples below 2^500 in magnitude: variance 1e-13 relative; mean 1e-14 of the
  * root mean square; sum 1e-14 of the sum of magnitudes, and exact as long as all sums of samples
@@ -25,10 +25,7 @@
 
 struct stats_kernels;
 
-enum stats_sample { STATS_F4, STATS_F8 };
-
 struct stats_moments_rule {
-    enum stats_sample sample;
     size_t window;  /* samples of every window; 0: they have lengths of their own */
     size_t longest; /* the longest length, when `window` is 0 */
     bool sums;      /* sums instead of means, no variances */
@@ -63,8 +60,8 @@ void stats_moments_clear(struct stats_moments *moments);
  * for those where it is full. Of a fixed window pieces are fastest that end a multiple of 64
  * samples behind the first full window. ret_special (may be NULL) likewise, but only when the
  * result is true: when it is false, all samples of these windows are finite. */
-bool stats_moments_slide(struct stats_moments *moments, const void *samples, const size_t *lengths,
-                         size_t count, double *ret_means, double *ret_vars,
+bool stats_moments_slide(struct stats_moments *moments, const double *samples,
+                         const size_t *lengths, size_t count, double *ret_means, double *ret_vars,
                          struct stats_special *ret_special);
 
 #endif

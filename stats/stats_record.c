@@ -79,7 +79,7 @@ static double gather_m2(const double *records, size_t count, size_t stride, cons
 static void merge_element(const double *records, size_t count, size_t stride, double *ret_record)
 {
     struct gathered all;
-    double merged[STATS_RECORD_DOUBLES] = {NAN, 0, 0, NAN, NAN, 0};
+    double merged[STATS_RECORD_DOUBLES] = {(double)NAN, 0, 0, (double)NAN, (double)NAN, 0};
     double scale = 1;
     gather(records, count, stride, scale, &all);
     if (all.count > 0) {
@@ -89,7 +89,7 @@ static void merge_element(const double *records, size_t count, size_t stride, do
     }
     if (all.count > 0 && all.infinite != 0) {
         merged[STATS_RECORD_HI] = all.infinite;
-        merged[STATS_RECORD_M2] = NAN;
+        merged[STATS_RECORD_M2] = (double)NAN;
     } else if (all.count > 0) {
         if (!isfinite(all.sum) || !isfinite(all.sum_low)) {
             /* Only the sum overflows. */
@@ -214,7 +214,7 @@ static void get_integer(const struct stats_integer *state, double *ret_record)
 {
     if (state->count == 0) {
         ret_record[STATS_RECORD_HI] = ret_record[STATS_RECORD_MIN] = ret_record[STATS_RECORD_MAX] =
-            NAN;
+            (double)NAN;
         ret_record[STATS_RECORD_LO] = ret_record[STATS_RECORD_M2] = 0;
     } else {
         ret_record[STATS_RECORD_HI] =

@@ -53,7 +53,7 @@ static void *carve_object(struct arena *arena, size_t bytes)
 static void lay_out_real(struct stats_rolling *rolling, struct arena *arena)
 {
     const struct stats_rolling_plan *plan = &rolling->plan;
-    struct stats_moments_rule rule = {STATS_F8, plan->window, plan->longest, false, plan->rules};
+    struct stats_moments_rule rule = {plan->window, plan->longest, false, plan->rules};
     bool means = wants(plan, STATS_MEAN) || wants(plan, STATS_VAR) || wants(plan, STATS_STD) ||
                  wants(plan, STATS_RMS);
     if (means) {

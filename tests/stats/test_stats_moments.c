@@ -1,5 +1,6 @@
 /* The kernels of mean, variance and sum against two passes in 113 bits: every width of vectors that
- * this processor has, both types, families, scales, windows, and ways to cut the stream. */
+ * this processor has, families, as doubles and rounded to floats, scales, windows, and ways to cut
+ * the stream. */
 #include "exact.h"
 #include "stats_kernels.h"
 #include "stats_moments.h"
@@ -14,8 +15,7 @@
 
 struct stream {
     union stats_value values[SAMPLES];
-    double f8[SAMPLES];
-    float f4[SAMPLES];
+    double f8[SAMPLES]; /* the values once more */
     size_t lengths[SAMPLES];
     double means[SAMPLES], vars[SAMPLES];
     struct stats_special special[SAMPLES];
@@ -23,16 +23,6 @@ struct stream {
 };
 
 static struct stream stream;
-
-static void make_types(enum stats_sample sample)
-{
-    for (size_t i = 0; i < SAMPLES; i++) {
-        stream.f8[i] = stream.values[i].real;
-        stream.f4[i] = (float)stream.f8[i];
-        if (sample == STATS_F4)
-            stream.values[i].real = (double)stream.f4[i];
-    }
-}
 
 /* Slides over the stream in pieces of odd lengths. */
 static void run(const struct stats_moments_rule *rule, const struct stats_kernels *kernels,
@@ -44,11 +34,9 @@ static void run(const struct stats_moments_rule *rule, const struct stats_kernel
     for (size_t i = 0; i < SAMPLES; take = take * 2 + 1) {
         if (take > SAMPLES - i)
             take = SAMPLES - i;
-        const void *samples =
-            rule->sample == STATS_F4 ? (const void *)(stream.f4 + i) : stream.f8 + i;
         bool any = stats_moments_slide(
-            moments, samples, rule->window > 0 ? NULL : stream.lengths + i, take, stream.means + i,
-            rule->sums ? NULL : stream.vars + i, stream.special + i);
+            moments, stream.f8 + i, rule->window > 0 ? NULL : stream.lengths + i, take,
+            stream.means + i, rule->sums ? NULL : stream.vars + i, stream.special + i);
         for (size_t k = 0; k < take; k++)
             stream.any[i + k] = any;
         i += take;
@@ -125,13 +113,15 @@ static void check_stream(size_t window, const char *what)
     memcpy(kept, stream.values, sizeof kept);
     for (unsigned way = 0; way < 6; way++) {
         struct stats_moments_rule rule = {
-            .sample = way % 2 == 0 ? STATS_F8 : STATS_F4,
             .window = window,
             .sums = way == 4,
             .rules = {.ddof = way / 2 % 2, .propagate_nan = way == 3},
         };
         size_t step = window > 500 ? 61 : window > 20 || way > 1 ? 19 : 3;
-        make_types(rule.sample);
+        for (size_t i = 0; i < SAMPLES; i++) {
+            double value = kept[i].real;
+            stream.f8[i] = stream.values[i].real = way % 2 == 1 ? (double)(float)value : value;
+        }
         for (size_t i = 0; window == 0 && i < SAMPLES; i++)
             rule.longest = stream.lengths[i] > rule.longest ? stream.lengths[i] : rule.longest;
         for (size_t i = window > 0 ? window - 1 : 0; i < SAMPLES; i += step) {
@@ -221,7 +211,7 @@ static void test_ends_of_the_range(void **unused)
 {
     (void)unused;
     for (size_t w = 0; w < WINDOWS; w++) {
-        struct stats_moments_rule rule = {.sample = STATS_F8, .window = windows[w], .sums = true};
+        struct stats_moments_rule rule = {.window = windows[w], .sums = true};
         double sum = 0;
         for (size_t i = 0; i < SAMPLES; i++)
             stream.f8[i] = (double)(i * i % 1000003) - 3e5;
