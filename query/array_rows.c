@@ -298,7 +298,7 @@ int array_rows_copy(struct array_rows *array, uint64_t row, size_t count, uint64
         array_view_pick(view, data, row, count, elements, width, values);
     else
         array_view_gather(view, data, row, count, element, width, values);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; times_ns != NULL && i < count; i++)
         times_ns[i] = array_rows_time_ns(array, row + i);
     int result = mapped_array_check(array->values, &error);
     if (result == 0 && array->stamps != NULL)

@@ -22,7 +22,7 @@ const struct array_view *array_rows_view(const struct array_rows *array);
 
 /* Copies elements [element, element + width) of rows [row, row + count), or those of the list
  * `elements` (not NULL: `width` of them), and the rows' times, or without times their
- * numbers. 0 or an exit code. */
+ * numbers (times_ns NULL: neither). 0 or an exit code. */
 int array_rows_copy(struct array_rows *array, uint64_t row, size_t count, uint64_t element,
                     size_t width, const uint64_t *elements, void *values, int64_t *times_ns);
 

@@ -38,7 +38,9 @@ static int dump_array(const struct query_options *options, struct series_rows *r
     size_t row_bytes = series_rows_elements(rows) * dtype_size(series_rows_info(rows)->type.dtype);
     int more = 0;
     int code = open_array(options, rows, &values);
-    if (code == 0 && options->times_path != NULL)
+    if (options->times_path == NULL)
+        series_rows_without_times(rows);
+    else if (code == 0)
         code = npy_stream_open(options->times_path, DTYPE_I8, 0, NULL, &times);
     while (code == 0 && !npy_stream_failed(values) && (more = series_rows_next(rows, &chunk)) > 0) {
         npy_stream_write(values, chunk.values, chunk.count, row_bytes);

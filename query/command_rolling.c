@@ -26,17 +26,28 @@ static void fill_row(const struct query_options *options, const struct window_st
     }
 }
 
+/* Nothing of an array of numbers depends on the times. */
+static bool needs_times(const struct query_options *options)
+{
+    return options->format != FORMAT_NPY || options->times_path != NULL ||
+           options->window.span_ns > 0 || options->weight_time;
+}
+
 static int write_rolling(const struct query_options *options, struct series_rows *rows,
                          const struct columns *columns, struct output *output)
 {
     struct window_stats *windows = NULL;
     struct window_chunk chunk;
     int more = 0;
+    if (!needs_times(options))
+        series_rows_without_times(rows);
     int code = window_stats_open(options, rows, &windows);
     if (code != 0)
         return code;
     while (!output_failed(output) && (more = window_stats_next(windows, &chunk)) > 0) {
-        for (size_t i = 0; i < chunk.count; i++) {
+        if (options->format == FORMAT_NPY)
+            output_numbers(output, chunk.values, chunk.times_ns, chunk.count);
+        for (size_t i = 0; options->format != FORMAT_NPY && i < chunk.count; i++) {
             fill_row(options, windows, &chunk, i, rows, columns);
             output_row(output, columns->cells);
         }

@@ -24,7 +24,4 @@ bool npy_stream_failed(const struct npy_stream *stream);
  * printed. NULL is allowed. */
 int npy_stream_close(struct npy_stream *stream, bool good);
 
-/* Of the npy format of output.h, whose state `state` is. */
-bool output_npy_failed(const void *state);
-
 #endif

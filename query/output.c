@@ -46,6 +46,12 @@ void output_row(struct output *output, const struct cell *cells)
     output->format->row(output, cells);
 }
 
+void output_numbers(struct output *output, const double *numbers, const int64_t *times_ns,
+                    size_t count)
+{
+    output_npy_numbers(output->state, numbers, times_ns, count);
+}
+
 void output_flush(struct output *output)
 {
     if (output->format->flush != NULL)

@@ -40,6 +40,11 @@ int output_open(const struct query_options *options, const struct column *column
 /* As many cells as columns. */
 void output_row(struct output *output, const struct cell *cells);
 
+/* For npy, many rows at once: the numbers of each, in the order of the columns, and their times
+ * (NULL where --times was not given). */
+void output_numbers(struct output *output, const double *numbers, const int64_t *times_ns,
+                    size_t count);
+
 /* Shows all rows until now. */
 void output_flush(struct output *output);
 

@@ -30,6 +30,10 @@ extern const struct output_format output_csv;
 extern const struct output_format output_json;
 extern const struct output_format output_npy;
 
+/* Of the npy format, whose state `state` is. */
+bool output_npy_failed(const void *state);
+void output_npy_numbers(void *state, const double *numbers, const int64_t *times_ns, size_t count);
+
 /* Enough for any cell but text. */
 #define CELL_TEXT_BYTES 64
 

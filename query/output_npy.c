@@ -8,6 +8,7 @@
 struct arrays {
     struct npy_stream *numbers;
     struct npy_stream *times; /* NULL without --times */
+    size_t width;             /* of a row, in numbers */
     double *row;
 };
 
@@ -38,6 +39,7 @@ static int npy_begin(struct output *output)
         return query_error(QUERY_FAILED, "out of memory");
     for (size_t i = 0; i < output->columns_count; i++)
         width += is_number(output->columns[i].kind) ? 1 : 0;
+    arrays->width = width;
     arrays->row = calloc(width + 1, sizeof *arrays->row);
     int code = arrays->row == NULL ? query_error(QUERY_FAILED, "out of memory") : 0;
     if (code == 0)
@@ -68,6 +70,14 @@ static void npy_row(struct output *output, const struct cell *cells)
         }
     }
     npy_stream_write(arrays->numbers, arrays->row, 1, width * sizeof *arrays->row);
+}
+
+void output_npy_numbers(void *state, const double *numbers, const int64_t *times_ns, size_t count)
+{
+    struct arrays *arrays = state;
+    npy_stream_write(arrays->numbers, numbers, count, arrays->width * sizeof *numbers);
+    if (arrays->times != NULL)
+        npy_stream_write(arrays->times, times_ns, count, sizeof *times_ns);
 }
 
 static int npy_end(struct output *output, bool good)

@@ -277,7 +277,7 @@ int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk)
             .first = rows->at,
             .count = count - skip,
             .values = (const char *)rows->values + skip * rows->row_bytes,
-            .times_ns = rows->times_ns + skip,
+            .times_ns = rows->times_ns != NULL ? rows->times_ns + skip : NULL,
             .lost = rows->lost,
         };
         rows->lost = 0;
@@ -290,6 +290,12 @@ int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk)
 int series_rows_exit_code(const struct series_rows *rows)
 {
     return rows->exit_code;
+}
+
+void series_rows_without_times(struct series_rows *rows)
+{
+    free(rows->times_ns);
+    rows->times_ns = NULL;
 }
 
 void series_rows_rewind(struct series_rows *rows)

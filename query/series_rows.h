@@ -84,10 +84,10 @@ enum stats_kind series_rows_kind(const struct series_rows *rows);
 #define SERIES_ROWS_CHUNK_MAX 16384
 
 struct rows_chunk {
-    uint64_t first;     /* index of its first row */
-    size_t count;       /* rows, 1 to SERIES_ROWS_CHUNK_MAX */
-    const void *values; /* count x selected elements, of the series' dtype, C order */
-    const int64_t *times_ns;
+    uint64_t first;          /* index of its first row */
+    size_t count;            /* rows, 1 to SERIES_ROWS_CHUNK_MAX */
+    const void *values;      /* count x selected elements, of the series' dtype, C order */
+    const int64_t *times_ns; /* NULL after series_rows_without_times() */
     uint64_t lost; /* rows right before it that were overwritten before they could be read */
 };
 
@@ -95,6 +95,9 @@ struct rows_chunk {
  * and the message is printed (exit QUERY_FAILED or EX_DATAERR: series_rows_exit_code()). */
 int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk);
 int series_rows_exit_code(const struct series_rows *rows);
+
+/* Nobody wants the times of the rows: they are not read. */
+void series_rows_without_times(struct series_rows *rows);
 
 /* Begins again at series_rows_from(). */
 void series_rows_rewind(struct series_rows *rows);

@@ -24,12 +24,12 @@ struct window_stats {
     uint64_t filled;           /* rows since the windows were last empty */
     int64_t begin_ns;          /* time of the first of them */
     uint64_t full;             /* full windows until now */
+    bool has_integers;         /* a column is of whole numbers */
     int exit_code;
     /* One chunk, and what comes of it. */
     size_t chunk_room;
     union stats_value *column;
-    size_t *lengths;
-    bool *kept;
+    size_t *lengths; /* of each row's window; of fixed windows only where time has a part in them */
     double *results; /* one element's: statistics x rows */
     stats_i128 *integers;
     int64_t *ret_times_ns; /* what goes out */
@@ -109,32 +109,60 @@ static int measure(struct window_stats *windows, const struct rows_chunk *chunk)
     return 0;
 }
 
-/* For each row of a chunk: how many rows its window has, and whether it is to be put out. */
-static int plan(struct window_stats *windows, const struct rows_chunk *chunk, size_t *ret_longest)
+/* The longest window of a chunk's rows. */
+static size_t longest_of(const struct window_stats *windows, size_t count)
 {
-    const struct query_length *window = &windows->options->window;
     size_t longest = 1;
-    if (window->span_ns > 0 && measure(windows, chunk) < 0)
+    for (size_t i = 0; i < count; i++)
+        longest = windows->lengths[i] > longest ? windows->lengths[i] : longest;
+    return longest;
+}
+
+/* Windows of N rows: the first row of a chunk whose window is full. */
+static size_t plan_rows(struct window_stats *windows, size_t count, size_t *ret_longest)
+{
+    uint64_t rows = windows->options->window.rows, before = windows->filled;
+    for (size_t i = 0; windows->held != NULL && i < count; i++)
+        windows->lengths[i] = before + i + 1 < rows ? (size_t)(before + i + 1) : (size_t)rows;
+    *ret_longest = before + count < rows ? (size_t)(before + count) : (size_t)rows;
+    if (before + 1 >= rows)
+        return 0;
+    return rows - before <= count ? (size_t)(rows - before) - 1 : count;
+}
+
+/* The same of windows of time. */
+static int plan_span(struct window_stats *windows, const struct rows_chunk *chunk, size_t *ret_full,
+                     size_t *ret_longest)
+{
+    int64_t span_ns = windows->options->window.span_ns, age_ns;
+    size_t full = 0;
+    if (measure(windows, chunk) < 0)
         return -1;
-    for (size_t i = 0; i < chunk->count; i++) {
-        int64_t time_ns = chunk->times_ns[i], age_ns;
-        bool is_full;
-        if (windows->filled == 0)
-            windows->begin_ns = time_ns;
-        windows->filled++;
-        if (window->span_ns > 0) {
-            is_full = __builtin_sub_overflow(time_ns, windows->begin_ns, &age_ns) ||
-                      age_ns >= window->span_ns;
-        } else {
-            is_full = windows->filled >= window->rows;
-            windows->lengths[i] = (size_t)(is_full ? window->rows : windows->filled);
-        }
-        windows->kept[i] = is_full && windows->full % windows->options->step == 0;
-        windows->full += is_full ? 1 : 0;
-        if (windows->lengths[i] > longest)
-            longest = windows->lengths[i];
-    }
-    *ret_longest = longest;
+    if (windows->filled == 0)
+        windows->begin_ns = chunk->times_ns[0];
+    while (full < chunk->count &&
+           !__builtin_sub_overflow(chunk->times_ns[full], windows->begin_ns, &age_ns) &&
+           age_ns < span_ns)
+        full++;
+    *ret_full = full;
+    *ret_longest = longest_of(windows, chunk->count);
+    return 0;
+}
+
+/* The rows of a chunk that are put out: *ret_first and every stride_in()-th after it. */
+static int plan(struct window_stats *windows, const struct rows_chunk *chunk, size_t *ret_first,
+                size_t *ret_longest)
+{
+    uint64_t step = windows->options->step, over = windows->full % step;
+    size_t full;
+    if (windows->options->window.span_ns == 0)
+        full = plan_rows(windows, chunk->count, ret_longest);
+    else if (plan_span(windows, chunk, &full, ret_longest) < 0)
+        return -1;
+    uint64_t left_out = over > 0 ? step - over : 0;
+    *ret_first = left_out < chunk->count - full ? full + (size_t)left_out : chunk->count;
+    windows->filled += chunk->count;
+    windows->full += chunk->count - full;
     return 0;
 }
 
@@ -158,36 +186,47 @@ static int make_buffers(struct window_stats *windows, size_t rows)
         return 0;
     windows->column = reallocarray(windows->column, rows, sizeof *windows->column);
     windows->lengths = reallocarray(windows->lengths, rows, sizeof *windows->lengths);
-    windows->kept = reallocarray(windows->kept, rows, sizeof *windows->kept);
     windows->results = reallocarray(windows->results, rows * names, sizeof *windows->results);
-    windows->integers = reallocarray(windows->integers, rows * names, sizeof *windows->integers);
     windows->ret_times_ns =
         reallocarray(windows->ret_times_ns, rows, sizeof *windows->ret_times_ns);
     windows->ret_values =
         reallocarray(windows->ret_values, rows * windows->columns, sizeof *windows->ret_values);
-    windows->ret_integers =
-        reallocarray(windows->ret_integers, rows * windows->columns, sizeof *windows->ret_integers);
-    if (windows->column == NULL || windows->lengths == NULL || windows->kept == NULL ||
-        windows->results == NULL || windows->integers == NULL || windows->ret_times_ns == NULL ||
-        windows->ret_values == NULL || windows->ret_integers == NULL)
+    if (windows->has_integers) {
+        windows->integers =
+            reallocarray(windows->integers, rows * names, sizeof *windows->integers);
+        windows->ret_integers = reallocarray(windows->ret_integers, rows * windows->columns,
+                                             sizeof *windows->ret_integers);
+    }
+    if (windows->column == NULL || windows->lengths == NULL || windows->results == NULL ||
+        windows->ret_times_ns == NULL || windows->ret_values == NULL ||
+        (windows->has_integers && (windows->integers == NULL || windows->ret_integers == NULL)))
         return out_of_memory(windows);
     windows->chunk_room = rows;
     return 0;
 }
 
-/* One element's results go to their columns of the rows that are kept. */
-static void spread(struct window_stats *windows, size_t element, size_t count)
+/* --step, as far as it matters within so many rows. */
+static size_t stride_in(const struct window_stats *windows, size_t count)
 {
-    size_t names = windows->options->statistics_count, out = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!windows->kept[i])
-            continue;
-        for (size_t k = 0; k < names; k++) {
-            size_t to = out * windows->columns + k * windows->elements + element;
-            windows->ret_values[to] = windows->results[k * count + i];
-            windows->ret_integers[to] = windows->integers[k * count + i];
-        }
-        out++;
+    return windows->options->step < count ? (size_t)windows->options->step : count;
+}
+
+/* Of the statistics of one element, those of the rows that are put out go to their columns. */
+static void spread(struct window_stats *windows, size_t element, size_t first, size_t count)
+{
+    size_t names = windows->options->statistics_count, columns = windows->columns;
+    size_t stride = stride_in(windows, count);
+    for (size_t k = 0; k < names; k++) {
+        const double *from = windows->results + k * count;
+        double *to = windows->ret_values + k * windows->elements + element;
+        for (size_t i = first; i < count; i += stride, to += columns)
+            *to = from[i];
+    }
+    for (size_t k = 0; windows->has_integers && k < names; k++) {
+        const stats_i128 *from = windows->integers + k * count;
+        stats_i128 *to = windows->ret_integers + k * windows->elements + element;
+        for (size_t i = first; i < count; i += stride, to += columns)
+            *to = from[i];
     }
 }
 
@@ -222,22 +261,26 @@ static void slide_held(struct window_stats *windows, const struct rows_chunk *ch
     }
 }
 
-static size_t slide_chunk(struct window_stats *windows, const struct rows_chunk *chunk)
+/* Returns how many rows are put out. */
+static size_t slide_chunk(struct window_stats *windows, const struct rows_chunk *chunk,
+                          size_t first)
 {
+    size_t stride = stride_in(windows, chunk->count);
     size_t out = 0;
     for (size_t e = 0; e < windows->elements; e++) {
         series_rows_column(windows->rows, chunk, e, windows->column);
         stats_rolling_slide(windows->windows[e], windows->column,
                             windows->options->window.span_ns > 0 ? windows->lengths : NULL,
-                            chunk->count, chunk->count, windows->results, windows->integers);
+                            chunk->count, chunk->count, windows->results,
+                            windows->has_integers ? windows->integers : NULL);
         if (windows->held != NULL)
             slide_held(windows, chunk, e);
-        spread(windows, e, chunk->count);
+        spread(windows, e, first, chunk->count);
     }
-    for (size_t i = 0; i < chunk->count; i++) {
-        if (windows->kept[i])
-            windows->ret_times_ns[out++] = chunk->times_ns[i];
-    }
+    if (chunk->times_ns == NULL)
+        return first < chunk->count ? (chunk->count - 1 - first) / stride + 1 : 0;
+    for (size_t i = first; i < chunk->count; i += stride)
+        windows->ret_times_ns[out++] = chunk->times_ns[i];
     return out;
 }
 
@@ -252,6 +295,8 @@ int window_stats_open(const struct query_options *options, struct series_rows *r
     windows->kind = series_rows_kind(rows);
     windows->elements = series_rows_elements(rows);
     windows->columns = windows->elements * options->statistics_count;
+    for (size_t column = 0; column < windows->columns; column += windows->elements)
+        windows->has_integers = windows->has_integers || window_stats_is_integer(windows, column);
     windows->windows = calloc(windows->elements, sizeof *windows->windows);
     uint64_t range = series_rows_to(rows) - series_rows_from(rows);
     uint64_t room = options->window.span_ns > 0 ? SPAN_ROWS_FIRST : options->window.rows;
@@ -290,7 +335,6 @@ void window_stats_close(struct window_stats *windows)
     free(windows->spans);
     free(windows->column);
     free(windows->lengths);
-    free(windows->kept);
     free(windows->results);
     free(windows->integers);
     free(windows->ret_times_ns);
@@ -307,7 +351,7 @@ size_t window_stats_columns(const struct window_stats *windows)
 int window_stats_next(struct window_stats *windows, struct window_chunk *ret_chunk)
 {
     struct rows_chunk chunk;
-    size_t longest;
+    size_t first, longest;
     for (;;) {
         int more = series_rows_next(windows->rows, &chunk);
         if (more < 0)
@@ -316,17 +360,18 @@ int window_stats_next(struct window_stats *windows, struct window_chunk *ret_chu
             return more;
         if (chunk.lost > 0)
             begin_anew(windows);
-        if (make_buffers(windows, chunk.count) < 0 || plan(windows, &chunk, &longest) < 0)
+        if (make_buffers(windows, chunk.count) < 0 || plan(windows, &chunk, &first, &longest) < 0)
             return -1;
         if (longest > windows->capacity &&
             make_room(windows, longest > windows->capacity * 2 ? longest : windows->capacity * 2) <
                 0)
             return -1;
-        size_t out = slide_chunk(windows, &chunk);
+        size_t out = slide_chunk(windows, &chunk, first);
         if (out == 0)
             continue;
-        *ret_chunk = (struct window_chunk){out, windows->ret_times_ns, windows->ret_values,
-                                           windows->ret_integers};
+        *ret_chunk =
+            (struct window_chunk){out, chunk.times_ns != NULL ? windows->ret_times_ns : NULL,
+                                  windows->ret_values, windows->ret_integers};
         return 1;
     }
 }

@@ -23,10 +23,10 @@ void window_stats_close(struct window_stats *windows); /* NULL is allowed */
 size_t window_stats_columns(const struct window_stats *windows);
 
 struct window_chunk {
-    size_t count; /* rows, at least 1 */
-    const int64_t *times_ns;
+    size_t count;               /* rows, at least 1 */
+    const int64_t *times_ns;    /* NULL after series_rows_without_times() */
     const double *values;       /* count x columns */
-    const stats_i128 *integers; /* the same places, exact; of use where window_stats_is_integer() */
+    const stats_i128 *integers; /* the same places, exact, where window_stats_is_integer() */
 };
 
 /* The next rows; good until the next call. 1: there are some; 0: the end; negative: failed, and the
