@@ -9,6 +9,7 @@
 #include "log.h"
 #include "replies.h"
 #include "settings.h"
+#include "stats_block.h"
 #include "tick.h"
 
 #include <errno.h>
@@ -136,6 +137,7 @@ static int daemon_open_store(struct daemon *daemon)
     if (session_table_new(SESSION_TABLE_MAX, &daemon->sessions) < 0 ||
         applier_new(daemon->store, &daemon->applier) < 0 || line_protocol_new(&daemon->lines) < 0 ||
         rules_new(daemon->current, &daemon->rules) < 0 ||
+        store_keep_summaries(daemon->store, stats_block_make, stats_block_merge) < 0 ||
         store_for_each_session(daemon->store, daemon_seed_session, daemon->sessions) < 0) {
         log_error("out of memory");
         return EX_TEMPFAIL;

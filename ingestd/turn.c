@@ -25,6 +25,11 @@
 #define REST_NS         (200 * NS_PER_US)
 #define REST_FRAMES_MIN 2
 
+/* Summaries that lag: what of them is made at once, which an append may wait for, and the pause
+ * after it while frames come. */
+#define CATCH_UP_NS       NS_PER_MS
+#define CATCH_UP_PAUSE_NS (100 * NS_PER_MS)
+
 /* At the end: what has arrived is there when nothing came for so long, and nobody may hold up the
  * end for longer than that. */
 #define DRAIN_QUIET_MS 100
@@ -168,12 +173,24 @@ static void turn_stop(struct daemon *daemon)
              turn_refused(daemon));
 }
 
+/* True when there is more to catch up with, and time for it. */
+static bool turn_catch_up(struct daemon *daemon, bool is_quiet)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (!is_quiet && now_ns < daemon->catch_up_next_ns)
+        return false;
+    daemon->catch_up_next_ns = now_ns + CATCH_UP_PAUSE_NS;
+    return store_catch_up(daemon->store, now_ns + CATCH_UP_NS) && is_quiet;
+}
+
 int daemon_run(struct daemon *daemon)
 {
     bool is_idle = true;
+    bool lags = false;
     while (daemon->exit_code == 0 && !daemon->is_stopping) {
-        uint64_t frame_count =
-            turn_once(daemon, is_idle ? heartbeat_timeout_ms(daemon) : 0, &is_idle);
+        int timeout_ms = is_idle && !lags ? heartbeat_timeout_ms(daemon) : 0;
+        uint64_t frame_count = turn_once(daemon, timeout_ms, &is_idle);
+        lags = turn_catch_up(daemon, is_idle && frame_count == 0);
         if (is_idle && frame_count >= REST_FRAMES_MIN)
             clock_sleep_ns(REST_NS);
     }

@@ -32,14 +32,26 @@ static uint64_t oldest_row(const struct series *series)
                : 0;
 }
 
+/* The first row of the first block of a level that begins with a row that is there. */
+static uint64_t first_row(const struct series *series, unsigned level)
+{
+    uint64_t rows = summary_block_rows(level);
+    return (oldest_row(series) + rows - 1) / rows * rows;
+}
+
 /* The first row of the block to be made next: what was overwritten before it was summarised is
  * passed over. */
 static uint64_t next_row(const struct series *series)
 {
-    uint64_t oldest = oldest_row(series);
-    if (series->summarised >= oldest)
-        return series->summarised;
-    return (oldest + SUMMARY_BLOCK_ROWS - 1) / SUMMARY_BLOCK_ROWS * SUMMARY_BLOCK_ROWS;
+    uint64_t first = first_row(series, 0);
+    return first > series->summarised ? first : series->summarised;
+}
+
+/* Whether readers may look for a record of the level. Of a series that was passed over to here its
+ * file need not have been made. */
+static bool has_records(const struct series *series, unsigned level)
+{
+    return first_row(series, level) + summary_block_rows(level) <= series->summarised;
 }
 
 static uint64_t records_of(const struct series *series, unsigned level)
@@ -63,7 +75,7 @@ uint64_t series_summary_bytes(const struct series *series)
         uint64_t rows = rows_of_new(series, k, record_bytes);
         if (series->summary != NULL && series->summary->levels[k].rows != NULL)
             rows = series->summary->levels[k].row_count;
-        else if (records == 0)
+        else if (!has_records(series, k))
             rows = 0;
         else if (!is_ring(series) && records > rows)
             rows = npy_grow_rows(records);
@@ -130,7 +142,7 @@ static int open_level(struct series *series, unsigned level)
     struct npy_shape shape = summary_shape(&series->type, rows);
     store_map_make_room(store, 1, series);
     int result = column_map(place, &shape, summary->record_bytes, records, column);
-    if (result == -ENOENT && records == 0) {
+    if (result == -ENOENT && !has_records(series, level)) {
         result = store_budget_check_growth(store, column_file_bytes(rows, summary->record_bytes));
         if (result == 0)
             result = column_create(place, &shape, !is_ring(series), false);
@@ -190,12 +202,12 @@ static double *record_at(const struct column *column, uint64_t block)
 }
 
 /* What both halves of something across a seam come to stands in the scratch. */
-static void make_record(const struct series *series, uint64_t first_row, double *ret_records)
+static void make_record(const struct series *series, uint64_t from, double *ret_records)
 {
     const struct store *store = series->store;
     const char *dtype = dtype_name(series->type.dtype);
     size_t elements = (size_t)series_type_elements(&series->type);
-    uint64_t slot = is_ring(series) ? first_row % series->ring_rows : first_row;
+    uint64_t slot = is_ring(series) ? from % series->ring_rows : from;
     const char *rows = series->values + slot * series->sample_bytes;
     uint64_t before_seam = series->ring_rows - slot;
     if (before_seam >= SUMMARY_BLOCK_ROWS) {
@@ -242,17 +254,17 @@ static unsigned levels_ending(const struct series *series, uint64_t end)
     return levels;
 }
 
-static int summarise_block(struct series *series, uint64_t first_row, bool may_open)
+static int summarise_block(struct series *series, uint64_t from, bool may_open)
 {
     struct series_summary *summary = series->summary;
-    uint64_t end = first_row + SUMMARY_BLOCK_ROWS;
+    uint64_t end = from + SUMMARY_BLOCK_ROWS;
     unsigned levels = levels_ending(series, end);
     for (unsigned k = 0; k < levels; k++) {
         int result = want_record(series, k, end / summary_block_rows(k) - 1, may_open);
         if (result < 0)
             return result;
     }
-    make_record(series, first_row, record_at(&summary->levels[0], first_row / SUMMARY_BLOCK_ROWS));
+    make_record(series, from, record_at(&summary->levels[0], from / SUMMARY_BLOCK_ROWS));
     for (unsigned k = 1; k < levels; k++) {
         uint64_t block = end / summary_block_rows(k) - 1;
         merge_record(series, &summary->levels[k - 1], block, record_at(&summary->levels[k], block));

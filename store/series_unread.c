@@ -80,6 +80,7 @@ static void take_found(struct series *series, const struct series *found)
     series->runs_count = found->runs_count;
     series->block_rows_max = found->block_rows_max;
     series->file_bytes = found->file_bytes;
+    series->summary_bytes = found->summary_bytes;
     series->head_inode = found->head_inode;
 }
 
@@ -118,7 +119,7 @@ static int revive(struct series *series, const struct series *found)
     series_set_unborn(series, false);
     series->is_new = true;
     series->has_new_meta = true;
-    store->reserved_bytes += series->file_bytes;
+    store->reserved_bytes += series->file_bytes + series->summary_bytes;
     if (series->id > store->id_highest)
         store->id_highest = series->id;
     series_limit_rows(series);

@@ -36,6 +36,7 @@ bool crash_daemon_tick(struct crash_run *run)
     struct store_flush *flush;
     struct error_text error = {{0}};
     struct crash_state state;
+    crash_summaries_catch_up(run);
     size_t count = list_sessions(run, false, sessions);
     if (store_wants_all_sessions(run->store, count))
         count = list_sessions(run, true, sessions);

@@ -85,8 +85,10 @@ static int open_store(struct crash_run *opened, struct error_text *error)
 {
     error->text[0] = '\0';
     int result = store_open(CRASH_STORE, &opened->plan.limits, &opened->store, error);
-    if (result == 0)
+    if (result == 0) {
         store_set_session_oracle(opened->store, is_durable, opened);
+        crash_summaries_keep(opened);
+    }
     return result;
 }
 
@@ -226,8 +228,11 @@ static void try_point(bool is_cut)
                        : was_cut ? CRASH_ALLOW_STATES
                                  : CRASH_ALLOW_OWN);
     crash_oracle_adopt(&run, state_count > 0);
-    if (way / 128 % 2 == 0)
+    if (way / 128 % 2 == 0) {
+        if (way / 65536 % 4 == 0)
+            crash_summaries_catch_up(&run);
         crash_oracle_read(&run, true);
+    }
     if (resumes)
         resume(&random, is_cut);
     /* After a call that failed the last time may be an older one, until the next append. */

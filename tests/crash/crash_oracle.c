@@ -336,6 +336,7 @@ void crash_reader_end(const struct crash_run *run, struct crash_reader *reader)
 {
     if (reader == NULL)
         return;
+    crash_summaries_check(run, reader->series, reader->reader);
     read_rows(run, reader, reader->snapshot.first, reader->snapshot.count);
     reader_close(reader->reader);
     reader->is_used = false;

@@ -231,6 +231,16 @@ struct crash_reader;
 struct crash_reader *crash_reader_begin(const struct crash_run *run, unsigned series);
 void crash_reader_end(const struct crash_run *run, struct crash_reader *reader);
 
+/* ---- crash_summaries.c: block summaries, in some of the runs ---- */
+
+/* The store that was just opened keeps summaries from now on. */
+void crash_summaries_keep(const struct crash_run *run);
+/* A daemon that has a little time for those that lag. */
+void crash_summaries_catch_up(const struct crash_run *run);
+/* Whether every record that a reader may use is that of the rows. */
+struct reader;
+void crash_summaries_check(const struct crash_run *run, unsigned series, struct reader *reader);
+
 /* ---- crash_life.c ---- */
 
 struct crash_totals {
@@ -243,6 +253,7 @@ struct crash_totals {
     uint64_t resends;    /* points after which the gateways went on */
     uint64_t revived;    /* stores with series that were read again, after a call had failed */
     uint64_t rows;       /* looked at */
+    uint64_t summaries;  /* records looked at */
 };
 extern struct crash_totals crash_totals;
 

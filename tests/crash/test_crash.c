@@ -65,14 +65,14 @@ static void print_totals(const struct crash_totals *t, double seconds)
     printf("%llu crash points: %llu power cuts, %llu kills; %llu of them during recovery\n"
            "%llu runs, %llu lives, %llu points gone on from, %llu calls failed, %llu stores read "
            "again, "
-           "%llu rows compared\n"
+           "%llu rows and %llu summaries compared\n"
            "0 failures; %.1f s, %.0f points a second\n",
            (unsigned long long)points_of(t), (unsigned long long)t->cuts,
            (unsigned long long)t->kills, (unsigned long long)t->recovering,
            (unsigned long long)t->runs, (unsigned long long)t->lives,
            (unsigned long long)t->resends, (unsigned long long)t->faults,
-           (unsigned long long)t->revived, (unsigned long long)t->rows, seconds,
-           (double)points_of(t) / seconds);
+           (unsigned long long)t->revived, (unsigned long long)t->rows,
+           (unsigned long long)t->summaries, seconds, (double)points_of(t) / seconds);
 }
 
 static void add_totals(struct crash_totals *to, const struct crash_totals *from)
@@ -86,6 +86,7 @@ static void add_totals(struct crash_totals *to, const struct crash_totals *from)
     to->resends += from->resends;
     to->revived += from->revived;
     to->rows += from->rows;
+    to->summaries += from->summaries;
 }
 
 /* Every jobs-th seed, from this job's first one on. */

@@ -5,9 +5,11 @@
  * CAPACITY 0: grow append NAME COUNT regular T0_NS PERIOD_PS                       then the values
  * as bytes append NAME COUNT explicit                                      then the times and the
  * values as bytes delete NAME flush
+ * catch-up: summaries as far as the rows go, as a daemon makes them when it has time
  *
  * Each line is answered by "ok" or by the error. The end of the input closes the store. */
 #include "clock_ns.h"
+#include "stats_block.h"
 #include "store.h"
 
 #include <inttypes.h>
@@ -107,6 +109,13 @@ static void flush(void)
     answer(result, &error);
 }
 
+static void catch_up(void)
+{
+    while (store_catch_up(store, INT64_MAX))
+        ;
+    answer(0, NULL);
+}
+
 static void delete_series(const char *name)
 {
     struct series *series = store_find(store, name, strlen(name));
@@ -121,11 +130,15 @@ int main(int argc, char **argv)
     char line[1024], name[256];
     if (argc != 2 || answer(store_open(argv[1], &limits, &store, &error), &error) < 0)
         return 1;
+    if (store_keep_summaries(store, stats_block_make, stats_block_merge) < 0)
+        return 1;
     while (fgets(line, sizeof line, stdin) != NULL) {
         if (strncmp(line, "create ", 7) == 0)
             create(line);
         else if (strncmp(line, "append ", 7) == 0)
             append(line);
+        else if (strcmp(line, "catch-up\n") == 0)
+            catch_up();
         else if (sscanf(line, "delete %255s", name) == 1)
             delete_series(name);
         else

@@ -408,6 +408,25 @@ static void test_older_rows_are_caught_up_with(void **state)
     free(model.rows);
 }
 
+/* A level whose first blocks were overwritten before anybody summarised them. */
+static void test_a_late_beginning(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series_rule rule = ring_of(40000);
+    struct model model = model_make(fixture, "late", DTYPE_F4, 0, NULL, SERIES_REGULAR, &rule);
+    reopen(fixture, false);
+    for (unsigned i = 0; i < 30; i++)
+        append(&model, 3001);
+    reopen(fixture, true);
+    catch_up(&model);
+    assert_int_equal(check_records(&model), 38 + 1);
+    for (unsigned i = 0; i < 30; i++)
+        append(&model, 3001);
+    catch_up(&model);
+    assert_int_equal(check_records(&model), 38 + 1);
+    free(model.rows);
+}
+
 /* After a power cut no record is believed. */
 static void test_a_power_cut_drops_them(void **state)
 {
@@ -548,6 +567,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_large_samples_have_none, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_older_rows_are_caught_up_with, setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_a_late_beginning, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_a_power_cut_drops_them, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_damaged_files_are_made_again, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_no_room, setup, fixture_teardown),

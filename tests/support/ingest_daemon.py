@@ -28,8 +28,8 @@ PATIENCE_S = 120 if SANITIZED else 60
 
 # Words of head.npy and status.npy, from docs/format.md.
 HEAD = dict(magic=0, version=1, id=4, capacity=5, sample_bytes=6, dtype=7, rank=8, dims=9, clock=13, created_ns=14,
-            count=16, frontier=17, rows=18, runs_count=19, last_time_ns=20, last_update_ns=21, durable=32, epoch=43,
-            sessions=64)
+            count=16, frontier=17, rows=18, runs_count=19, last_time_ns=20, last_update_ns=21, summarised=22, durable=32,
+            epoch=43, sessions=64)
 STATUS = dict(pid=2, started_ns=3, heartbeat_ns=4, state=5, flush_interval_ns=6, flush_last_ns=7, flush_ticks=10,
               flush_bytes=11, frames=12, bytes=13, batches=14, blocks=15, samples=16, duplicates=17, late=18,
               clamped=19, strings_skipped=20, replies=21, replies_dropped=22, gaps=23, sessions=24, series=25,
