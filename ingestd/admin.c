@@ -7,6 +7,7 @@
 #include "settings.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,17 @@ static void admin_tell_deleted(const char *name, int result, void *context)
         log_error("%s was not deleted: %s", name, strerror(-result));
 }
 
+/* Opening the store has finished what a --delete that was killed had begun. */
+static bool admin_finished_deletion(const struct store *store)
+{
+    struct store_recovery recovery;
+    store_recovery(store, &recovery);
+    if (recovery.series_removed > 0)
+        printf("deleted %" PRIu64 " series, of a deletion that was cut short\n",
+               recovery.series_removed);
+    return recovery.series_removed > 0;
+}
+
 int admin_delete(const struct config *config, const char *glob)
 {
     const char *fault = series_glob_fault(glob);
@@ -133,13 +145,15 @@ int admin_delete(const struct config *config, const char *glob)
     if (store_for_each(store, admin_note_match, &match) < 0) {
         log_error("out of memory");
         exit_code = EX_TEMPFAIL;
+    } else if (match.count == 0 && admin_finished_deletion(store)) {
+        exit_code = 0;
     } else if (match.count == 0) {
         log_error("no series matches '%s'", glob);
         exit_code = EX_NOINPUT;
     } else {
         qsort(match.series, match.count, sizeof(struct series *), admin_by_name);
     }
-    if (exit_code == 0) {
+    if (exit_code == 0 && match.count > 0) {
         struct error_text error = {.text = ""};
         int result =
             store_delete(store, match.series, match.count, admin_tell_deleted, NULL, &error);

@@ -97,6 +97,9 @@ static void daemon_log_recovery(const struct daemon *daemon)
     status_set(status, STATUS_RECOVERY_GIVEN_UP, (int64_t)recovery.rows_given_up);
     status_set(status, STATUS_RECOVERY_SERIES_LOST, (int64_t)recovery.series_lost);
     status_set(status, STATUS_RECOVERY_DURATION_NS, recovery.duration_ns);
+    if (recovery.series_removed > 0)
+        log_notice("a deletion that was cut short is finished: series=%" PRIu64,
+                   recovery.series_removed);
     if (recovery.start == STORE_START_KILLED)
         log_notice("the daemon before this one was killed: all that it stored is there");
     if (recovery.start != STORE_START_POWER)

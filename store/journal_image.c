@@ -421,6 +421,17 @@ const struct journal_series *journal_image_find(const struct journal_image *imag
     return NULL;
 }
 
+bool journal_image_has_name(const struct journal_image *image, const char *name, size_t name_bytes)
+{
+    for (size_t i = 0; i < image->series_count; i++) {
+        const struct journal_description *description = &image->series[i].description;
+        if (!image->series[i].is_removed && description->name_bytes == name_bytes &&
+            memcmp(description->name, name, name_bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
 void journal_image_free(struct journal_image *image)
 {
     free(image->series);

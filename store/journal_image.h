@@ -65,6 +65,9 @@ int journal_image_read(const uint8_t *bytes, size_t byte_count, uint64_t number,
 /* The series of that id, also one that was removed; NULL: there is none. */
 const struct journal_series *journal_image_find(const struct journal_image *image, uint64_t id);
 
+/* Whether a series of that name is there, and was not removed. */
+bool journal_image_has_name(const struct journal_image *image, const char *name, size_t name_bytes);
+
 void journal_image_free(struct journal_image *image);
 
 #endif

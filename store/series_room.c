@@ -36,7 +36,7 @@ static int grow_file(struct series *series, struct column *column, struct column
 {
     int result = column_grow_file(column, place, rows);
     if (result == -EIO)
-        store_fail_sync(series->store);
+        store_distrust(&series->store->journal);
     return result;
 }
 

@@ -47,6 +47,7 @@ struct store_recovery {
     uint64_t rows_lost_min;    /* stored and not durable: at least so many */
     uint64_t rows_given_up;    /* of the oldest rows of rings: may have been overwritten */
     uint64_t series_made;      /* again, from the journal */
+    uint64_t series_removed;   /* were being deleted: that was finished */
     uint64_t series_forgotten; /* made after the last flush: nothing in them was durable */
     uint64_t series_lost;      /* their files are missing or damaged, and the journal has not all */
     int64_t duration_ns;

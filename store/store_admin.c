@@ -171,7 +171,7 @@ int store_rename(struct store *store, struct series *series, const char *new_nam
     if (result == 0)
         result = sync_folders(store->series_fd, series->name);
     if (result == -EIO)
-        store_fail_sync(store);
+        store_distrust(&store->journal);
     if (result < 0)
         return error_set_errno(error, result, "cannot rename %s to %s; do it again to finish it",
                                series->name, new_name);

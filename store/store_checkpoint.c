@@ -18,6 +18,7 @@ struct checkpoint_item {
 };
 
 struct store_checkpoint {
+    struct journal *journal;
     struct sync_list list;
     size_t item_count;
     struct checkpoint_item items[];
@@ -45,6 +46,7 @@ int store_checkpoint_begin(struct store *store, struct store_checkpoint **ret_ch
         free(checkpoint);
         return -ENOMEM;
     }
+    checkpoint->journal = &store->journal;
     checkpoint->list.folder_fd = store->folder_fd;
     checkpoint->list.series_fd = store->series_fd;
     for (size_t i = 0; i < store->unsynced_count; i++) {
@@ -61,10 +63,9 @@ int store_checkpoint_begin(struct store *store, struct store_checkpoint **ret_ch
 
 int store_checkpoint_run(struct store_checkpoint *checkpoint, struct error_text *error)
 {
-    int folder = checkpoint->list.folder_fd;
     int result = sync_list_run(&checkpoint->list, error);
     if (result < 0)
-        store_distrust(folder);
+        store_distrust(checkpoint->journal);
     return result;
 }
 

@@ -380,28 +380,24 @@ int store_flush_run(struct store_flush *flush, struct error_text *error)
     if (result == 0 && !PLANTED(BUG_POSITION_BEFORE_DATA))
         result = write_record(flush, error);
     if (result < 0)
-        store_distrust(flush->journal->folder);
+        store_distrust(flush->journal);
     return result;
 }
 
-void store_distrust(int folder)
+void store_distrust(struct journal *journal)
 {
+    enum store_state state;
+    /* First of all: whoever syncs the same file in another thread now is told that all is well. */
+    journal->has_failed = true;
     /* A store without STATE is not trusted as it is; and one that was never finished has no journal
      * either, and begins anew. */
-    enum store_state state;
-    if (state_file_read(folder, &state) == 0 && state == STORE_STATE_NONE)
+    if (state_file_read(journal->folder, &state) == 0 && state == STORE_STATE_NONE)
         return;
     /* Where even that cannot be written, a store without STATE is not trusted either. */
-    if (state_file_write(folder, STORE_STATE_RECOVERING) < 0) {
-        (void)fs_remove_at(folder, STORE_STATE_FILE);
-        (void)fs_sync_folder(folder);
+    if (state_file_write(journal->folder, STORE_STATE_RECOVERING) < 0) {
+        (void)fs_remove_at(journal->folder, STORE_STATE_FILE);
+        (void)fs_sync_folder(journal->folder);
     }
-}
-
-void store_fail_sync(struct store *store)
-{
-    store->journal.has_failed = true;
-    store_distrust(store->folder_fd);
 }
 
 /* What the series knows of the disk from now on. */

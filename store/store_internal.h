@@ -153,10 +153,9 @@ int store_flush_now(struct store *store, enum flush_kind kind, const struct stor
 void store_flush_forget(struct store_flush *flush, const struct series *series);
 /* What the next record takes at most, beside rows. */
 uint64_t store_record_bytes_max(const struct store *store, size_t session_count);
-/* A sync failed: from now on STATE says that the arrays are not to be trusted. */
-void store_distrust(int folder);
-/* Likewise, outside a flush: no flush will end well from now on. */
-void store_fail_sync(struct store *store);
+/* A sync failed, of whatever: from now on STATE says that the arrays are not to be trusted, and no
+ * flush ends well. Any thread. */
+void store_distrust(struct journal *journal);
 
 /* ---- store_checkpoint.c ---- */
 

@@ -109,17 +109,6 @@ static enum found judge_found(struct store *store, struct series *series)
     return FOUND_TAKE;
 }
 
-static bool journal_has_name(const struct journal_image *image, const struct series *series)
-{
-    for (size_t i = 0; i < image->series_count; i++) {
-        const struct journal_description *description = &image->series[i].description;
-        if (!image->series[i].is_removed && description->name_bytes == series->name_bytes &&
-            memcmp(description->name, series->name, series->name_bytes) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Whether a damaged series is no loss: it was being made or was deleted when the power was lost, so
  * that some of its files reached the disk, and nothing in it was ever durable. */
 static int judge_unborn(const struct store *store, const struct series *series, bool *ret_is_unborn)
@@ -138,7 +127,8 @@ static int judge_unborn(const struct store *store, const struct series *series, 
     if (result < 0)
         return result == -ENOENT ? 0 : result;
     if (words[HEAD_MAGIC] != HEAD_MAGIC_VALUE) {
-        *ret_is_unborn = words[HEAD_MAGIC] == 0 && !journal_has_name(store->image, series);
+        *ret_is_unborn = words[HEAD_MAGIC] == 0 &&
+                         !journal_image_has_name(store->image, series->name, series->name_bytes);
         return 0;
     }
     const struct journal_series *known = journal_image_find(store->image, (uint64_t)words[HEAD_ID]);

@@ -46,6 +46,31 @@ static int keep_broken(struct store *store, const struct journal_image *image)
     return result;
 }
 
+/* Series that were deleted as far as the journal: those that have their head still were met in the
+ * scan, of the others some files may be left. A head that cannot be read is no other series'. */
+static int finish_removals(struct store *store, const struct journal_image *image)
+{
+    int result = 0;
+    for (size_t i = 0; i < image->series_count && result == 0; i++) {
+        const struct journal_description *description = &image->series[i].description;
+        char name[STORE_NAME_BYTES_MAX + 1];
+        if (!image->series[i].is_removed)
+            continue;
+        store->recovery.series_removed++;
+        struct series *series = store_find(store, description->name, description->name_bytes);
+        if ((series != NULL && series->id != 0) ||
+            journal_image_has_name(image, description->name, description->name_bytes))
+            continue;
+        if (series != NULL)
+            store_drop(store, series);
+        memcpy(name, description->name, description->name_bytes);
+        name[description->name_bytes] = '\0';
+        store->has_unlinked = true;
+        result = store_remove_files(store->series_fd, name);
+    }
+    return result;
+}
+
 /* How the store was left. `load`: what became of reading its journal. Negative: it cannot be opened
  * without guessing. */
 static int judge_start(struct store *store, enum store_state state, int load, bool is_damaged,
@@ -134,6 +159,8 @@ static int recover(struct store *store, const char *path, struct error_text *err
     }
     if (result == 0) {
         result = store_scan(store);
+        if (result == 0 && load == 0)
+            result = finish_removals(store, &image);
         if (result < 0)
             error_set_errno(error, result, "cannot read the series of %s", path);
     }

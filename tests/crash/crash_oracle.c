@@ -192,6 +192,19 @@ static uint64_t runs_capacity(uint64_t capacity)
     return rows > RUNS_CAPACITY_MAX ? RUNS_CAPACITY_MAX : rows;
 }
 
+/* One that was deleted leaves nothing that takes space. */
+static void check_gone(const char *name)
+{
+    static const char *const files[] = {"values.npy", "times.npy", "runs.npy"};
+    char path[256];
+    struct fs_status status;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(path, sizeof path, CRASH_STORE "/series/%s/%s", name, files[i]);
+        if (fs_stat_at(FS_HERE, path, &status) == 0)
+            crash_fail("%s was deleted, and its %s is there", name, files[i]);
+    }
+}
+
 void crash_oracle_adopt(struct crash_run *run, bool was_cut)
 {
     struct view view;
@@ -205,6 +218,8 @@ void crash_oracle_adopt(struct crash_run *run, bool was_cut)
             series->exists = view.state.series[i].exists;
             series->id = view.state.series[i].id;
         }
+        if (series->is_dying && !series->exists)
+            check_gone(plan->name);
         series->is_dying = false;
         if (view.state.series[i].count > series->count)
             crash_shadow_commit(series);

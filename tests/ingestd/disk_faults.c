@@ -1,10 +1,12 @@
 /* disk_faults.c - loaded before libc into a daemon under test: makes a disk fail while the file
  * that $DISK_FAULT_WHILE names is there. $DISK_FAULT says how: "sync" (an input/output error),
  * "slow" (a sync takes half a second), "slow-rename" (a rename takes 5 ms), "space" (no space
- * left) or "rights" (nobody may open a values.npy). */
+ * left), "rights" (nobody may open a values.npy) or "kill" (the process is killed as it removes
+ * its fourth file). */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -83,6 +85,16 @@ int openat(int folder, const char *path, int flags, ...)
 }
 
 int openat64(int folder, const char *path, int flags, ...) __attribute__((alias("openat")));
+
+int unlinkat(int folder, const char *path, int flags)
+{
+    static int count;
+    int (*next)(int, const char *, int);
+    if (fault_is("kill") && ++count == 4)
+        raise(SIGKILL);
+    NEXT(next, "unlinkat");
+    return next(folder, path, flags);
+}
 
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {

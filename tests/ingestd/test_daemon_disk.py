@@ -2,7 +2,9 @@
 
 import os
 import select
+import signal
 import socket
+import subprocess
 import unittest
 
 import numpy as np
@@ -107,6 +109,32 @@ class Disk(unittest.TestCase):
         reply = client.ask(self.batch(1, 3, flags=FLAG_WAIT))
         self.assertEqual((reply.stored, reply.durable), (3, 3))
         wait_for(lambda: daemon.status("series_broken") == 0, "told so")
+
+    def test_a_deletion_that_was_killed_is_finished(self):
+        daemon = self.start("kill", "")
+        client = daemon.dealer()
+        for name in ("a/b", "a/c", "d"):
+            self.assertEqual(client.ask(self.batch(0, 0, name=name)).code, OK)
+        self.assertEqual(daemon.stop(), 0)
+        for then in ("delete", "start"):
+            self.break_disk()
+            killed = subprocess.run(daemon.command("--delete", "a/*"), env=dict(os.environ, **daemon.environment),
+                                    capture_output=True, timeout=60)
+            self.assertEqual(killed.returncode, -signal.SIGKILL)
+            self.assertTrue(os.path.exists(os.path.join(daemon.store, "series", "a")))
+            self.heal()
+            if then == "delete":
+                code, out, _ = daemon.run("--delete", "a/*")
+                self.assertEqual((code, out), (0, "deleted 2 series, of a deletion that was cut short\n"))
+            daemon.start()
+            if then == "start":
+                self.assertIn("deletion that was cut short is finished: series=2", daemon.log())
+            self.assertEqual(os.listdir(os.path.join(daemon.store, "series")), ["d"])
+            client = daemon.dealer()
+            for name in ("a/b", "a/c"):
+                self.assertEqual(client.ask(self.batch(0, 0, name=name)).code, OK)
+            self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(daemon.run("--delete", "x*")[0], 66)
 
     def test_the_last_sync_counts_too(self):
         daemon = self.start("sync", "[flush]\ninterval = 1h\n")

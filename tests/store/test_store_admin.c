@@ -41,6 +41,53 @@ static void test_delete(void **state)
     assert_null(fixture_find(fixture, "a/b/c"));
 }
 
+static void remove_file(const struct fixture *fixture, const char *name, const char *file)
+{
+    char *path = fixture_file(fixture, name, file);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
+/* The journal says that they are deleted, and their files went in part. Whoever opens the store
+ * next finishes that, and leaves alone what has the same folder. */
+static void test_delete_cut_short(void **state)
+{
+    static const char *const names[] = {"a", "b/c", "d", "e"};
+    struct fixture *fixture = *state;
+    struct store_recovery recovery;
+    struct store_usage usage;
+    for (size_t i = 0; i < 4; i++)
+        make(fixture, names[i], SERIES_EXPLICIT);
+    make(fixture, "a/below", SERIES_EXPLICIT);
+    fixture_flush(fixture);
+    fixture->store->removed = calloc(4, sizeof fixture->store->removed[0]);
+    assert_non_null(fixture->store->removed);
+    for (size_t i = 0; i < 4; i++)
+        fixture->store->removed[fixture->store->removed_count++] =
+            fixture_find(fixture, names[i])->journal_slot;
+    fixture_flush(fixture);
+    store_close(fixture->store);
+    remove_file(fixture, "a", SERIES_HEAD_FILE);
+    remove_file(fixture, "b/c", SERIES_HEAD_FILE);
+    remove_file(fixture, "b/c", SERIES_VALUES_FILE);
+    int64_t zero = 0; /* its head cannot be told from no head */
+    fixture_write(fixture, "e", SERIES_HEAD_FILE, NPY_HEADER_BYTES, &zero, sizeof zero);
+    fixture_open(fixture);
+    store_recovery(fixture->store, &recovery);
+    assert_int_equal(recovery.series_removed, 4);
+    assert_false(fixture_has_file(fixture, "a", SERIES_VALUES_FILE));
+    for (size_t i = 1; i < 4; i++)
+        assert_false(fixture_has_file(fixture, names[i], ""));
+    assert_false(fixture_has_file(fixture, "b", ""));
+    assert_int_equal(series_count(fixture_find(fixture, "a/below")), 10);
+    store_usage(fixture->store, &usage);
+    assert_int_equal(usage.series_count, 1);
+    assert_int_equal(usage.series_broken, 0);
+    fixture_reopen(fixture);
+    store_recovery(fixture->store, &recovery);
+    assert_int_equal(recovery.series_removed, 0);
+}
+
 /* A reader that has the series keeps what it mapped. */
 static void test_reader_keeps_a_deleted_series(void **state)
 {
@@ -204,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_delete),
+        TEST(test_delete_cut_short),
         TEST(test_reader_keeps_a_deleted_series),
         TEST(test_delete_a_broken_series),
         TEST(test_foreign_files_stay),

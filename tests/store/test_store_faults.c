@@ -272,6 +272,26 @@ static void test_a_waiting_journal_that_is_gone_is_made_again(void **state)
     assert_int_equal(series_count(fixture_find(fixture, "a")), 6);
 }
 
+/* The checkpoint's thread hears of the error, and the flusher's, on the same file, is told that all
+ * is well. */
+static void test_a_checkpoint_that_fails_takes_the_flush_along(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_flush *flush = NULL;
+    struct store_checkpoint *checkpoint = NULL;
+    make_series(fixture, "a");
+    assert_int_equal(store_checkpoint_begin(fixture->store, &checkpoint), 0);
+    assert_int_equal(store_flush_begin(fixture->store, NULL, 0, &flush), 0);
+    syncs_fail = true;
+    assert_int_equal(store_checkpoint_run(checkpoint, &fixture->error), -ENOSPC);
+    syncs_fail = false;
+    assert_int_equal(store_flush_run(flush, &fixture->error), -EIO);
+    store_checkpoint_end(fixture->store, checkpoint, false);
+    store_flush_end(fixture->store, flush, false);
+    fixture_reopen(fixture);
+    assert_int_equal(series_count(fixture_find(fixture, "a")), 5);
+}
+
 /* A file that grows is synced, and that sync may be told of rows of before: it is as a flush that
  * fails. */
 static void test_a_sync_that_fails_as_a_file_grows(void **state)
@@ -310,6 +330,7 @@ int main(void)
         TEST(test_other_files_are_not_taken),
         TEST(test_no_descriptor_is_needed_to_go_on),
         TEST(test_a_waiting_journal_that_is_gone_is_made_again),
+        TEST(test_a_checkpoint_that_fails_takes_the_flush_along),
         TEST(test_a_sync_that_fails_as_a_file_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
