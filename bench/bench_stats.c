@@ -3,6 +3,7 @@
 #include "stats_extremes.h"
 #include "stats_moments.h"
 #include "stats_order.h"
+#include "stats_reduce.h"
 #include "stats_spans.h"
 
 #include <math.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 
 #define PIECE 16384 /* samples a call: what is in between stays in the cache */
-#define BLOCK 1024  /* results that are reduced at once: they stay in the first cache */
+#define BLOCK 1024  /* floats that are widened at once */
 #define LANES 16
 
 /* Loops that are not ours, in the widest vectors of the processor as well. */
@@ -141,53 +142,23 @@ int bench_moments(const void *samples, int is_f4, size_t count, size_t window, u
     return 0;
 }
 
-struct reduction {
-    double max[LANES], threshold;
-    int64_t above[LANES];
-};
-
-EVERY_WIDTH static void reduce(struct reduction *reduction, const double *values, size_t count)
-{
-    struct reduction r = *reduction;
-    for (size_t i = 0; i + LANES <= count; i += LANES) {
-        for (size_t k = 0; k < LANES; k++) {
-            r.max[k] = values[i + k] > r.max[k] ? values[i + k] : r.max[k];
-            r.above[k] += values[i + k] > r.threshold ? 1 : 0;
-        }
-    }
-    for (size_t i = count - count % LANES; i < count; i++) {
-        r.max[0] = values[i] > r.max[0] ? values[i] : r.max[0];
-        r.above[0] += values[i] > r.threshold ? 1 : 0;
-    }
-    *reduction = r;
-}
-
 /* The largest variance, and how many are above a threshold; nothing is written out. */
 int bench_reduce(const void *samples, int is_f4, size_t count, size_t window, double threshold,
                  double *ret_max, size_t *ret_above)
 {
-    double means[BLOCK + 64], vars[BLOCK + 64];
     struct feed feed;
     struct stats_moments *moments = make_moments(window, 0, 0);
-    struct reduction reduction = {.threshold = threshold};
+    struct stats_reduction reduction = {.threshold = threshold};
     if (feed_open(&feed, samples, is_f4, window) < 0 || moments == NULL)
         return -1;
     for (size_t i = 0, take; i < count; i += take) {
-        take = piece_of(i, count, window, BLOCK);
-        stats_moments_slide(moments, feed_take(&feed, i, take), NULL, take, means, vars, NULL);
-        size_t skip = i + 1 < window ? window - 1 - i : 0;
-        if (skip < take)
-            reduce(&reduction, vars + skip, take - skip);
-    }
-    for (size_t k = 1; k < LANES; k++) {
-        reduction.max[0] =
-            reduction.max[k] > reduction.max[0] ? reduction.max[k] : reduction.max[0];
-        reduction.above[0] += reduction.above[k];
+        take = piece_of(i, count, window, is_f4 ? BLOCK : PIECE);
+        stats_moments_reduce(moments, feed_take(&feed, i, take), take, &reduction);
     }
     free(moments);
     free(feed.wide);
-    *ret_max = reduction.max[0];
-    *ret_above = (size_t)reduction.above[0];
+    *ret_max = reduction.largest;
+    *ret_above = reduction.above;
     return 0;
 }
 

@@ -12,16 +12,11 @@ ALWAYS_INLINE double comparable(double x, double sign)
     return y == y ? y : __builtin_inf();
 }
 
-ALWAYS_INLINE vec smaller_of(vec a, vec b)
-{
-    return select(a < b, a, b);
-}
-
 /* Times sign; infinity for what is not a number. */
 ALWAYS_INLINE vec comparable_of(const double *samples, double sign)
 {
     vec v = load_f8(samples) * splat(sign);
-    return select(v == v, v, splat(__builtin_inf()));
+    return choose(v == v, v, splat(__builtin_inf()));
 }
 
 static double minimum(const double *samples, size_t count, double sign)

@@ -59,15 +59,14 @@ ALWAYS_INLINE void store_tile(const vec rows[TILE_ROWS], double *ret)
     }
 }
 
-/* Mean and variance of STATS_TILE windows: window i is old[i + 1 ...] up to old[63], the middle,
- * whose sums are given, and new[0 ... i]. Returns the sums of the new samples. */
-ALWAYS_INLINE struct stats_sums tile(const double *old, const double *new, struct stats_sums middle,
-                                     double per_mean, double per_var, double *ret_means,
-                                     double *ret_vars)
+/* Mean and variance, as rows, of STATS_TILE windows: window i is old[i + 1 ...] up to old[63], the
+ * middle, whose sums are given, and new[0 ... i]. Returns the sums of the new samples. */
+ALWAYS_INLINE struct stats_sums tile_rows(const double *old, const double *new,
+                                          struct stats_sums middle, double per_mean, double per_var,
+                                          vec sum_of[TILE_ROWS], vec squares_of[TILE_ROWS])
 {
     vec anchor = splat(middle.anchor), zero = {0};
-    vec sum_of[TILE_ROWS], squares_of[TILE_ROWS], columns[LANES];
-    vec sum = zero, squares = zero;
+    vec columns[LANES], sum = zero, squares = zero;
     __builtin_prefetch(new + 8 * STATS_TILE);
     __builtin_prefetch(new + 8 * STATS_TILE + STATS_TILE / 2);
     UNROLL_ROWS
@@ -111,8 +110,6 @@ ALWAYS_INLINE struct stats_sums tile(const double *old, const double *new, struc
         squares_of[row] = not_negative((squares_of[row] + base_squares - s * offset) * to_var);
         sum_of[row] = anchor + offset;
     }
-    store_tile(sum_of, ret_means);
-    store_tile(squares_of, ret_vars);
     return (struct stats_sums){middle.anchor, sum[LANES - 1], squares[LANES - 1]};
 }
 
@@ -170,23 +167,46 @@ ALWAYS_INLINE struct chunk_state chunk_of(const struct stats_tiles *state, const
     return (struct chunk_state){STATS_TILE, sums.anchor, lo, m2 < 0 ? 0 : m2};
 }
 
-static size_t tiles(struct stats_tiles *kept, const double *samples, size_t tiles,
-                    double *ret_means, double *ret_vars)
+/* What becomes of a tile's rows: they are written out or reduced. */
+struct tile_use {
+    bool reduce;
+    double *ret_means, *ret_vars; /* ret_vars: NULL when nobody wants them */
+    vec largest, threshold;
+    ivec above;
+};
+
+ALWAYS_INLINE void use_tile(struct tile_use *use, size_t tile, const vec means[TILE_ROWS],
+                            const vec vars[TILE_ROWS])
+{
+    if (!use->reduce) {
+        store_tile(means, use->ret_means + tile * STATS_TILE);
+        if (use->ret_vars != NULL)
+            store_tile(vars, use->ret_vars + tile * STATS_TILE);
+        return;
+    }
+    UNROLL_ROWS
+    for (size_t row = 0; row < TILE_ROWS; row++) {
+        use->largest = larger_of(vars[row], use->largest);
+        use->above -= vars[row] > use->threshold;
+    }
+}
+
+ALWAYS_INLINE size_t use_tiles(struct stats_tiles *kept, const double *samples, size_t tiles,
+                               struct tile_use *use)
 {
     struct stats_tiles state = *kept;
     const double *new = samples, *old = new - state.window;
-    double unused[STATS_TILE];
     double n = (double)state.window;
     double per_mean = state.queue.sums ? 1 : 1 / n, per_var = 1 / (n - state.ddof);
     size_t done = 0;
     for (; done < tiles; done++) {
+        vec means[TILE_ROWS], vars[TILE_ROWS];
         struct stats_sums middle = middle_sums(&state, old + STATS_TILE);
-        double *vars = ret_vars != NULL ? ret_vars + done * STATS_TILE : unused;
-        struct stats_sums sums =
-            tile(old, new, middle, per_mean, per_var, ret_means + done * STATS_TILE, vars);
+        struct stats_sums sums = tile_rows(old, new, middle, per_mean, per_var, means, vars);
         double all = sums.squares + middle.squares;
         if (__builtin_expect(!(all - all == 0), 0))
             break;
+        use_tile(use, done, means, vars);
         chunk_queue_push(&state.queue, chunk_of(&state, new, sums));
         state.chunk++;
         old += STATS_TILE;
@@ -194,6 +214,55 @@ static size_t tiles(struct stats_tiles *kept, const double *samples, size_t tile
     }
     *kept = state;
     return done;
+}
+
+static size_t tiles(struct stats_tiles *state, const double *samples, size_t tiles,
+                    double *ret_means, double *ret_vars)
+{
+    struct tile_use use = {.ret_means = ret_means, .ret_vars = ret_vars};
+    return use_tiles(state, samples, tiles, &use);
+}
+
+static struct tile_use reduction_begin(const struct stats_reduction *reduction)
+{
+    return (struct tile_use){.reduce = true,
+                             .largest = splat(reduction->largest),
+                             .threshold = splat(reduction->threshold)};
+}
+
+static void reduction_end(struct stats_reduction *reduction, const struct tile_use *use,
+                          size_t count)
+{
+    for (size_t k = 0; k < LANES; k++) {
+        double largest = use->largest[k];
+        reduction->largest = largest > reduction->largest ? largest : reduction->largest;
+        reduction->above += (uint64_t)use->above[k];
+    }
+    reduction->count += count;
+}
+
+static size_t reduce_tiles(struct stats_tiles *state, const double *samples, size_t tiles,
+                           struct stats_reduction *reduction)
+{
+    struct tile_use use = reduction_begin(reduction);
+    size_t done = use_tiles(state, samples, tiles, &use);
+    reduction_end(reduction, &use, done * STATS_TILE);
+    return done;
+}
+
+static void reduce_written(const double *vars, size_t count, struct stats_reduction *reduction)
+{
+    struct tile_use use = reduction_begin(reduction);
+    for (size_t i = 0; i < count; i += LANES) {
+        vec v = splat(__builtin_nan(""));
+        if (count - i >= LANES)
+            v = load_f8(vars + i);
+        for (size_t k = 0; count - i < LANES && k < count - i; k++)
+            v[k] = vars[i + k];
+        use.largest = larger_of(v, use.largest);
+        use.above -= v > use.threshold;
+    }
+    reduction_end(reduction, &use, count);
 }
 
 /* The difference from the anchor; 0 for what is not finite. */
@@ -271,9 +340,7 @@ static void short_rows_store(const vec rows[SHORT_ROWS], double *ret)
 
 ALWAYS_INLINE vec median_of(vec a, vec b, vec c)
 {
-    vec low = select(a < b, a, b), high = select(a < b, b, a);
-    vec upper = select(high < c, high, c);
-    return select(low < upper, upper, low);
+    return larger_of(smaller_of(a, b), smaller_of(larger_of(a, b), c));
 }
 
 /* What all windows of a call share. */
@@ -308,7 +375,7 @@ ALWAYS_INLINE ivec short_finish(const struct short_rule *rule, size_t place, siz
     vec offset = *sum * per_mean;
     vec m2 = *squares - *sum * offset;
     ivec sound = m2 * splat(STATS_SHORT_PART) >= *squares;
-    *squares = select(sound, m2 * per_var, splat(__builtin_nan("")));
+    *squares = choose(sound, m2 * per_var, splat(__builtin_nan("")));
     *sum = rule->sums ? *sum : anchor + offset;
     return ~sound;
 }
@@ -326,7 +393,7 @@ static ivec short_places(const struct short_rule *rule, size_t place, vec sum[SH
         vec anchor = median_of(short_row(rule->samples, place, first),
                                short_row(rule->samples, place, (first + last) / 2),
                                short_row(rule->samples, place, last));
-        anchor = select(anchor - anchor == (vec){0}, anchor, splat(rule->anchor));
+        anchor = choose(anchor - anchor == (vec){0}, anchor, splat(rule->anchor));
         if (rule->sums)
             anchor = (vec){0};
         vec s = {0}, q = {0}, s_odd = {0}, q_odd = {0};

@@ -1,4 +1,5 @@
-/* kernel_table.h - all kernels for KERNEL_LANES lanes, in KERNEL_TABLE. Included by
+/* kernel_table.h - all kernels for KERNEL_LANES lanes, in KERNEL_TABLE and
+ * KERNEL_REDUCE_TABLE. Included by
  * kernel_<lanes>.c alone. */
 #include "stats_kernels.h"
 
@@ -22,3 +23,5 @@ const struct stats_kernels KERNEL_TABLE = {
     .short_minima = short_minima,
     .tile_minima = tile_minima,
 };
+
+const struct stats_reduce_kernels KERNEL_REDUCE_TABLE = {reduce_tiles, reduce_written};

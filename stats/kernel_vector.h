@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #define LANES         KERNEL_LANES
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -68,15 +71,48 @@ ALWAYS_INLINE vec splat(double x)
 }
 
 /* Where the mask is all ones the first, where it is 0 the second. */
-ALWAYS_INLINE vec select(ivec mask, vec a, vec b)
+ALWAYS_INLINE vec choose(ivec mask, vec a, vec b)
 {
     return (vec)(((ivec)a & mask) | ((ivec)b & ~mask));
 }
 
+/* a < b ? a : b and a > b ? a : b: one instruction that compilers do not find by themselves. */
+#if KERNEL_LANES == 8
+ALWAYS_INLINE vec smaller_of(vec a, vec b)
+{
+    return _mm512_min_pd(a, b);
+}
+
+ALWAYS_INLINE vec larger_of(vec a, vec b)
+{
+    return _mm512_max_pd(a, b);
+}
+#elif KERNEL_LANES == 4
+ALWAYS_INLINE vec smaller_of(vec a, vec b)
+{
+    return _mm256_min_pd(a, b);
+}
+
+ALWAYS_INLINE vec larger_of(vec a, vec b)
+{
+    return _mm256_max_pd(a, b);
+}
+#else
+ALWAYS_INLINE vec smaller_of(vec a, vec b)
+{
+    return choose(a < b, a, b);
+}
+
+ALWAYS_INLINE vec larger_of(vec a, vec b)
+{
+    return choose(a > b, a, b);
+}
+#endif
+
 /* Negative numbers become 0; NaN stays. */
 ALWAYS_INLINE vec not_negative(vec v)
 {
-    return (vec)((ivec)v & ~(v < (vec){0}));
+    return larger_of((vec){0}, v);
 }
 
 /* Rows to columns, KERNEL_LANES x KERNEL_LANES, in place; steps that every instruction set has. */

@@ -9,9 +9,9 @@ static void finish_windows(const struct stats_window_sums *sums, size_t count, d
         vec offset = sum / n, left = n - splat((double)ddof);
         vec m2 = load_f8(sums->squares + i) - sum * offset;
         /* Squares overflow before the mean does. */
-        m2 = not_negative(select(m2 - m2 == (vec){0}, m2, splat(__builtin_inf())));
+        m2 = not_negative(choose(m2 - m2 == (vec){0}, m2, splat(__builtin_inf())));
         store_some(ret_means + i, splat(anchor) + offset, count - i);
-        vec var = select(left > (vec){0}, m2 / left, splat(__builtin_nan("")));
+        vec var = choose(left > (vec){0}, m2 / left, splat(__builtin_nan("")));
         store_some(ret_vars + i, var, count - i);
     }
 }

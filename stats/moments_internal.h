@@ -33,6 +33,26 @@ static inline const double *moments_sample(const struct moments_input *input, ui
     return input->samples + (ptrdiff_t)(int64_t)(number - input->first);
 }
 
+static inline bool moments_has_chunks(const struct stats_moments *moments)
+{
+    return moments->window == 0 || moments->window > STATS_SHORT_WINDOW_MAX;
+}
+
+/* Whether sample `number` begins a tile of full windows without anything that is not finite. */
+static inline bool moments_at_tile(const struct stats_moments *moments, uint64_t number)
+{
+    return moments->window > STATS_SHORT_WINDOW_MAX && number >= moments->window &&
+           (number - moments->origin) % STATS_TILE == 0 &&
+           moments->bad_end <= number + 1 - moments->window;
+}
+
+/* The first whole chunk of a tile's middle. */
+static inline uint64_t moments_first_chunk(const struct stats_moments *moments, uint64_t tile)
+{
+    uint64_t from = tile - moments->window + STATS_TILE - moments->origin;
+    return (from + STATS_TILE - 1) / STATS_TILE;
+}
+
 /* The first sample of the window that ends with sample `number`. */
 static inline uint64_t moments_begin(const struct stats_moments *moments,
                                      const struct moments_input *input, uint64_t number)

@@ -7,6 +7,7 @@
 #define INGEST_STATS_KERNELS_H
 
 #include "chunk_queue.h"
+#include "stats_reduce.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -105,6 +106,15 @@ struct stats_kernels {
                           double sign, double *ret);
 };
 
+/* A table of its own, so that a program that does not reduce does not carry it. */
+struct stats_reduce_kernels {
+    /* Like `tiles`: the variances are not written but reduced. */
+    size_t (*tiles)(struct stats_tiles *state, const double *samples, size_t tiles,
+                    struct stats_reduction *reduction);
+    /* Variances that were written. */
+    void (*written)(const double *vars, size_t count, struct stats_reduction *reduction);
+};
+
 /* The widest that this processor has. */
 const struct stats_kernels *stats_kernels_best(void);
 
@@ -112,7 +122,9 @@ const struct stats_kernels *stats_kernels_best(void);
 const struct stats_kernels *stats_kernels_at(size_t i);
 
 extern const struct stats_kernels stats_kernels_2;
+extern const struct stats_reduce_kernels stats_reduce_kernels_2;
 #if defined(__x86_64__)
+extern const struct stats_reduce_kernels stats_reduce_kernels_4, stats_reduce_kernels_8;
 extern const struct stats_kernels stats_kernels_4;
 extern const struct stats_kernels stats_kernels_8;
 #endif

@@ -101,20 +101,13 @@ static void slide_any(struct stats_moments *moments, const struct moments_input 
     advance(output, (size_t)(to - from), results.special);
 }
 
-/* The first whole chunk of a tile's middle. */
-static uint64_t first_chunk(const struct stats_moments *moments, uint64_t tile)
-{
-    uint64_t from = tile - moments->window + STATS_TILE - moments->origin;
-    return (from + STATS_TILE - 1) / STATS_TILE;
-}
-
 /* Full windows, to the end of the tile or to `end`. */
 static void slide_full(struct stats_moments *moments, const struct moments_input *input,
                        uint64_t tile, uint64_t end, struct output *output)
 {
     size_t whole = (size_t)((end - tile) / STATS_TILE), done = 0;
-    if (moments->position == tile && moments->bad_end <= tile + 1 - moments->window && whole > 0) {
-        moments->tiles.chunk = first_chunk(moments, tile);
+    if (moments->position == tile && moments_at_tile(moments, tile) && whole > 0) {
+        moments->tiles.chunk = moments_first_chunk(moments, tile);
         done = moments->kernels->tiles(&moments->tiles, moments_sample(input, tile), whole,
                                        output->means, output->vars);
         advance(output, done * STATS_TILE, NULL);
@@ -196,7 +189,7 @@ static void skip_to_first(struct stats_moments *moments, const struct moments_in
 {
     advance(output, (size_t)(to - moments->position), NULL);
     /* Where there are chunks, slide_first() looks at all of the window. */
-    for (uint64_t at = moments->position; !has_chunks(&moments->rule) && at < to;) {
+    for (uint64_t at = moments->position; !moments_has_chunks(moments) && at < to;) {
         size_t count = to - at < STATS_TILE ? (size_t)(to - at) : STATS_TILE;
         moments_add_special(moments, moments_sample(input, at), at, count);
         at += count;
@@ -219,7 +212,7 @@ bool stats_moments_slide(struct stats_moments *moments, const double *samples,
         uint64_t to = tile + STATS_TILE < end ? tile + STATS_TILE : end;
         if (window == 0)
             slide_any(moments, &input, tile, to, &output);
-        else if (!has_chunks(&moments->rule))
+        else if (!moments_has_chunks(moments))
             slide_short(moments, &input, end, &output);
         else if (moments->position + 1 == window)
             slide_first(moments, &input, &output);

@@ -1,11 +1,10 @@
 /* The kernels of mean, variance and sum against two passes in 113 bits: every width of vectors that
  * this processor has, families, as doubles and rounded to floats, scales, windows, and ways to cut
  * the stream. */
+#include "cmocka_tests.h"
 #include "exact.h"
 #include "stats_kernels.h"
 #include "stats_moments.h"
-
-#include "cmocka_tests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +41,35 @@ static void run(const struct stats_moments_rule *rule, const struct stats_kernel
         i += take;
     }
     free(memory);
+}
+
+/* The variances that run() has written, reduced on the way. */
+static void check_reduction(const struct stats_moments_rule *rule,
+                            const struct stats_kernels *kernels, size_t take, const char *what)
+{
+    struct stats_reduction reduction = {.threshold = 0};
+    double largest = 0;
+    size_t low = 0, high = 0;
+    for (size_t i = rule->window - 1; i < SAMPLES; i++)
+        largest = stream.vars[i] > largest ? stream.vars[i] : largest;
+    reduction.threshold = largest / 3;
+    for (size_t i = rule->window - 1; i < SAMPLES; i++) {
+        low += stream.vars[i] > reduction.threshold * (1 + 1e-12) ? 1 : 0;
+        high += stream.vars[i] > reduction.threshold * (1 - 1e-12) ? 1 : 0;
+    }
+    void *memory = malloc(stats_moments_bytes(rule));
+    assert_non_null(memory);
+    struct stats_moments *moments = stats_moments_init(memory, rule, kernels);
+    for (size_t i = 0; i < SAMPLES; i += take, take = take * 2 + 1) {
+        take = take < SAMPLES - i ? take : SAMPLES - i;
+        stats_moments_reduce(moments, stream.f8 + i, take, &reduction);
+    }
+    free(memory);
+    if (!(fabs(reduction.largest - largest) <= 1e-12 * largest) || reduction.above < low ||
+        reduction.above > high)
+        fail_msg("%s, window of %zu: largest %g, not %g; %zu above, not %zu to %zu", what,
+                 rule->window, reduction.largest, largest, (size_t)reduction.above, low, high);
+    assert_int_equal(reduction.count, SAMPLES + 1 - rule->window);
 }
 
 static bool same(double a, double b)
@@ -132,6 +160,8 @@ static void check_stream(size_t window, const char *what)
             char name[128];
             run(&rule, kernels, way + 1);
             snprintf(name, sizeof name, "%s, %u lanes, way %u", what, kernels->lanes, way);
+            if (window > 0 && window <= SAMPLES && !rule.sums)
+                check_reduction(&rule, kernels, way + 2, name);
             for (size_t i = window > 0 ? window - 1 : 0; i < SAMPLES; i += step)
                 check(&rule, i, window > 0 ? window : stream.lengths[i], name);
         }
