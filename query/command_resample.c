@@ -1,7 +1,9 @@
 #include "bucket.h"
 #include "progress.h"
+#include "range_summary.h"
 #include "row_command.h"
 #include "statistics_cells.h"
+#include "stats_record.h"
 #include "stats_select.h"
 
 #include <stdlib.h>
@@ -9,14 +11,17 @@
 
 struct resampling {
     const struct query_options *options;
-    const struct series_rows *rows;
+    struct series_rows *rows;
     const struct columns *columns;
     struct output *output;
     struct bucket bucket;
     size_t elements;
     uint64_t count;                    /* rows in the bucket now */
+    uint64_t read_until;               /* rows below are read: summaries do not serve */
     struct stats_state *states;        /* one an element */
     union stats_value *values;         /* elements x chunk rows */
+    size_t values_room;                /* chunk rows */
+    int code;                          /* of what failed beside reading */
     struct stats_held_signal *signals; /* for --weight time; else NULL */
     double *column;                    /* one chunk's rows of it */
     /* For quantiles: the bucket's samples, one list an element, and what selects among them. */
@@ -129,6 +134,48 @@ static void begin_to_hold(struct resampling *resampling)
     }
 }
 
+/* The bucket of the next row. */
+static void want_bucket(struct resampling *resampling, int64_t time_ns)
+{
+    if (resampling->count > 0 && time_ns < resampling->bucket.end_ns)
+        return;
+    hold_until(resampling, resampling->bucket.end_ns);
+    end_bucket(resampling);
+    bucket_find(&resampling->bucket, time_ns);
+    begin_to_hold(resampling);
+}
+
+/* The rest of the next row's bucket from block summaries, where it is long. 1: done; 0: the next
+ * rows are to be read; negative: failed. */
+static int take_summaries(struct resampling *resampling)
+{
+    struct series_rows *rows = resampling->rows;
+    struct reader *reader = series_rows_reader(rows);
+    uint64_t at = series_rows_at(rows), to = series_rows_to(rows), end;
+    int64_t time_ns;
+    if (reader == NULL || at < resampling->read_until || at >= to ||
+        to - at < RANGE_SUMMARY_ROWS_MIN)
+        return 0;
+    resampling->read_until = to;
+    if (reader_time_ns(reader, at, &time_ns) < 0)
+        return 0; /* whoever reads it says why */
+    want_bucket(resampling, time_ns);
+    if (reader_find_time(reader, resampling->bucket.end_ns, &end) < 0)
+        return 0;
+    end = end < to ? end : to;
+    resampling->read_until = end;
+    struct rows_summary rest;
+    int taken = series_rows_summary(rows, end, statistics_ask_extremes(resampling->options), &rest);
+    if (taken <= 0)
+        return taken;
+    for (size_t e = 0; e < resampling->elements; e++)
+        stats_state_add_record(&resampling->states[e], rest.records + e * STATS_RECORD_DOUBLES,
+                               rest.count);
+    resampling->count += rest.count;
+    series_rows_skip_to(rows, end);
+    return 1;
+}
+
 /* The first row from `from` on that is not before time_ns. */
 static size_t find_end(const struct rows_chunk *chunk, size_t from, int64_t time_ns)
 {
@@ -148,13 +195,7 @@ static int add_chunk(struct resampling *resampling, const struct rows_chunk *chu
     for (size_t e = 0; e < resampling->elements; e++)
         series_rows_column(resampling->rows, chunk, e, resampling->values + e * chunk->count);
     for (size_t i = 0; i < chunk->count;) {
-        int64_t time_ns = chunk->times_ns[i];
-        if (resampling->count == 0 || time_ns >= resampling->bucket.end_ns) {
-            hold_until(resampling, resampling->bucket.end_ns);
-            end_bucket(resampling);
-            bucket_find(&resampling->bucket, time_ns);
-            begin_to_hold(resampling);
-        }
+        want_bucket(resampling, chunk->times_ns[i]);
         size_t end = find_end(chunk, i + 1, resampling->bucket.end_ns);
         for (size_t e = 0; e < resampling->elements; e++)
             stats_state_add(&resampling->states[e], resampling->values + e * chunk->count + i,
@@ -168,6 +209,30 @@ static int add_chunk(struct resampling *resampling, const struct rows_chunk *chu
     return 0;
 }
 
+/* 1: there were some; 0: the end; negative: failed, with the series' exit code. */
+static int next_rows(struct resampling *resampling)
+{
+    struct rows_chunk chunk;
+    int more = take_summaries(resampling);
+    if (more != 0)
+        return more;
+    more = series_rows_next(resampling->rows, &chunk);
+    if (more <= 0)
+        return more;
+    if (chunk.count > resampling->values_room) {
+        union stats_value *values =
+            reallocarray(resampling->values, chunk.count * resampling->elements, sizeof *values);
+        if (values == NULL) {
+            resampling->code = out_of_memory();
+            return 0;
+        }
+        resampling->values = values;
+        resampling->values_room = chunk.count;
+    }
+    resampling->code = add_chunk(resampling, &chunk);
+    return resampling->code == 0;
+}
+
 static int write_resampled(const struct query_options *options, struct series_rows *rows,
                            const struct columns *columns, struct output *output)
 {
@@ -179,9 +244,9 @@ static int write_resampled(const struct query_options *options, struct series_ro
         .bucket = {.every_ns = options->every_ns, .zone = options->zone},
         .elements = series_rows_elements(rows),
     };
-    struct rows_chunk chunk;
-    size_t room = 0;
     int more = 0, code = 0;
+    if (!statistics_need_no_rows(options))
+        resampling.read_until = UINT64_MAX;
     resampling.states = calloc(resampling.elements, sizeof *resampling.states);
     if (options->weight_time) {
         resampling.signals = calloc(resampling.elements, sizeof *resampling.signals);
@@ -192,22 +257,10 @@ static int write_resampled(const struct query_options *options, struct series_ro
         code = out_of_memory();
     else
         code = make_quantiles(&resampling);
-    while (code == 0 && !output_failed(output) && (more = series_rows_next(rows, &chunk)) > 0) {
-        if (chunk.count > room) {
-            union stats_value *values =
-                reallocarray(resampling.values, chunk.count * resampling.elements, sizeof *values);
-            if (values == NULL) {
-                code = out_of_memory();
-                break;
-            }
-            resampling.values = values;
-            room = chunk.count;
-        }
-        code = add_chunk(&resampling, &chunk);
+    while (code == 0 && !output_failed(output) && (more = next_rows(&resampling)) > 0)
         progress_update(series_rows_done(rows));
-    }
-    if (more < 0)
-        code = series_rows_exit_code(rows);
+    if (code == 0)
+        code = more < 0 ? series_rows_exit_code(rows) : resampling.code;
     if (code == 0)
         end_bucket(&resampling);
     for (size_t e = 0; resampling.kept != NULL && e < resampling.elements; e++)

@@ -1,5 +1,6 @@
 #include "progress.h"
 #include "statistics_cells.h"
+#include "stats_record.h"
 #include "stats_select.h"
 
 #include <stdlib.h>
@@ -68,6 +69,24 @@ static void hold(struct series_rows *rows, const struct rows_chunk *chunk, size_
         stats_held_next(signal, column[i], chunk->times_ns[i]);
 }
 
+/* What block summaries tell of all rows. 1; 0: the rows are to be read; negative: failed. */
+static int take_summaries(const struct query_options *options, struct series_rows *rows,
+                          struct summary *summary)
+{
+    struct rows_summary all;
+    int taken =
+        series_rows_summary(rows, series_rows_to(rows), statistics_ask_extremes(options), &all);
+    if (taken <= 0)
+        return taken;
+    for (size_t e = 0; e < series_rows_elements(rows); e++)
+        stats_state_add_record(&summary->states[e], all.records + e * STATS_RECORD_DOUBLES,
+                               all.count);
+    summary->count = all.count;
+    summary->first_ns = all.first_ns;
+    summary->last_ns = all.last_ns;
+    return 1;
+}
+
 /* One pass over all rows. The states are made by the first. */
 static int read_rows(struct series_rows *rows, bool with_states, struct summary *summary)
 {
@@ -113,12 +132,18 @@ static bool needs_another(const struct series_rows *rows, struct summary *summar
     return another;
 }
 
-static int summarise(struct series_rows *rows, const char *name, struct summary *summary)
+static int summarise(const struct query_options *options, struct series_rows *rows,
+                     const char *name, struct summary *summary)
 {
     uint64_t count = 0;
     int attempts = 0;
     bool first = true;
     begin_anew(rows, summary);
+    if (statistics_need_no_rows(options)) {
+        int taken = take_summaries(options, rows, summary);
+        if (taken != 0)
+            return taken < 0 ? series_rows_exit_code(rows) : 0;
+    }
     for (;;) {
         int code = read_rows(rows, first, summary);
         if (code != 0)
@@ -159,7 +184,7 @@ static int stats_of_series(const struct query_options *options, struct columns *
     code = summary_make(options, rows, &summary);
     if (code == 0) {
         progress_begin(name, series_rows_to(rows) - series_rows_from(rows));
-        code = summarise(rows, name, &summary);
+        code = summarise(options, rows, name, &summary);
         progress_end();
     }
     if (code == 0 && summary.count > 0) {

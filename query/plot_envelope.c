@@ -45,6 +45,24 @@ static void column_add(struct envelope_column *column, double value, int64_t tim
     column->last_ns = time_ns;
 }
 
+/* The column of a time that is not before low_ns. */
+static size_t place_of(const struct plot_envelope *envelope, int64_t time_ns)
+{
+    uint64_t distance_ns = (uint64_t)time_ns - (uint64_t)envelope->low_ns;
+    size_t place = (size_t)((double)distance_ns * envelope->columns_per_ns);
+    return place < envelope->columns_count ? place : envelope->columns_count - 1;
+}
+
+static void note_range(struct plot_envelope *envelope, double min, double max, uint64_t count)
+{
+    if (envelope->finite == 0 || min < envelope->min)
+        envelope->min = min;
+    if (envelope->finite == 0 || max > envelope->max)
+        envelope->max = max;
+    envelope->finite += count;
+    envelope->hole = false;
+}
+
 void plot_envelope_add(struct plot_envelope *envelope, const int64_t *times_ns,
                        const double *values, size_t stride, size_t count)
 {
@@ -58,18 +76,25 @@ void plot_envelope_add(struct plot_envelope *envelope, const int64_t *times_ns,
             envelope->hole = true;
             continue;
         }
-        uint64_t distance_ns = (uint64_t)time_ns - (uint64_t)envelope->low_ns;
-        size_t place = (size_t)((double)distance_ns * envelope->columns_per_ns);
-        if (place >= envelope->columns_count)
-            place = envelope->columns_count - 1;
-        column_add(&envelope->columns[place], value, time_ns, envelope->hole);
-        envelope->hole = false;
-        if (envelope->finite == 0 || value < envelope->min)
-            envelope->min = value;
-        if (envelope->finite == 0 || value > envelope->max)
-            envelope->max = value;
-        envelope->finite++;
+        column_add(&envelope->columns[place_of(envelope, time_ns)], value, time_ns, envelope->hole);
+        note_range(envelope, value, value, 1);
     }
+}
+
+int64_t plot_envelope_column_end_ns(const struct plot_envelope *envelope, int64_t time_ns)
+{
+    size_t place = place_of(envelope, time_ns);
+    if (place_of(envelope, envelope->high_ns) == place)
+        return INT64_MAX;
+    int64_t low_ns = time_ns, high_ns = envelope->high_ns;
+    while ((uint64_t)high_ns - (uint64_t)low_ns > 1) {
+        int64_t middle_ns = low_ns + (int64_t)(((uint64_t)high_ns - (uint64_t)low_ns) / 2);
+        if (place_of(envelope, middle_ns) == place)
+            low_ns = middle_ns;
+        else
+            high_ns = middle_ns;
+    }
+    return high_ns;
 }
 
 /* A pause between samples, and how many pauses of (about) that length there are. */
@@ -163,6 +188,14 @@ static void column_merge(struct envelope_column *into, const struct envelope_col
     into->sum += column->sum;
     into->last = column->last;
     into->last_ns = column->last_ns;
+}
+
+void plot_envelope_add_column(struct plot_envelope *envelope, const struct envelope_column *rows)
+{
+    struct envelope_column column = *rows;
+    column.hole_before = envelope->hole;
+    column_merge(&envelope->columns[place_of(envelope, rows->first_ns)], &column);
+    note_range(envelope, rows->min, rows->max, rows->count);
 }
 
 int plot_envelope_narrow(const struct plot_envelope *envelope, size_t columns,

@@ -48,6 +48,14 @@ void plot_envelope_free(struct plot_envelope *envelope); /* NULL is allowed */
 void plot_envelope_add(struct plot_envelope *envelope, const int64_t *times_ns,
                        const double *values, size_t stride, size_t count);
 
+/* The first time of the column after the one that a time (from low_ns to high_ns) falls into;
+ * INT64_MAX where that is the last. */
+int64_t plot_envelope_column_end_ns(const struct plot_envelope *envelope, int64_t time_ns);
+
+/* Takes in finite values that follow each other and fall into one column, all at once: `rows` says
+ * what a column of theirs alone would hold. */
+void plot_envelope_add_column(struct plot_envelope *envelope, const struct envelope_column *rows);
+
 /* After the last row: decides which neighbours a line joins. Columns side by side are joined;
  * across empty ones a line is drawn where the samples simply are sparse, and left out where values
  * are missing or the pause is much longer than pauses in this series are. -ENOMEM. */

@@ -2,10 +2,13 @@
 
 #include "plot_names.h"
 #include "progress.h"
+#include "range_summary.h"
 #include "series_rows.h"
+#include "stats_record.h"
 #include "window_stats.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,12 +154,81 @@ static int find_times(struct plot_lines *lines)
     return 0;
 }
 
+/* Columns of all elements from a summary of their rows; false where it does not say enough: what is
+ * not finite leaves a gap where it stands. */
+static bool add_summary(struct series_rows *rows, const struct rows_summary *summary,
+                        struct plot_envelope **envelopes)
+{
+    struct envelope_column columns[PLOT_LINES_MAX];
+    double first[PLOT_LINES_MAX], last[PLOT_LINES_MAX];
+    size_t elements = series_rows_elements(rows);
+    if (!series_rows_row_f8(rows, summary->first, first) ||
+        !series_rows_row_f8(rows, summary->first + summary->count - 1, last))
+        return false;
+    for (size_t e = 0; e < elements; e++) {
+        const double *record = summary->records + e * STATS_RECORD_DOUBLES;
+        double low;
+        if (record[STATS_RECORD_COUNT] != (double)summary->count ||
+            !isfinite(record[STATS_RECORD_HI]))
+            return false;
+        columns[e] = (struct envelope_column){
+            .count = summary->count,
+            .min = record[STATS_RECORD_MIN],
+            .max = record[STATS_RECORD_MAX],
+            .first = first[e],
+            .last = last[e],
+            .sum = stats_record_sum(record, &low),
+            .first_ns = summary->first_ns,
+            .last_ns = summary->last_ns,
+        };
+    }
+    for (size_t e = 0; e < elements; e++)
+        plot_envelope_add_column(envelopes[e], &columns[e]);
+    return true;
+}
+
+/* The rest of the next row's column from block summaries, where it is long. 1: done; 0: rows below
+ * *read_until are to be read; negative: failed. */
+static int take_summaries(struct series_rows *rows, struct plot_envelope **envelopes,
+                          uint64_t *read_until)
+{
+    struct reader *reader = series_rows_reader(rows);
+    uint64_t at = series_rows_at(rows), to = series_rows_to(rows), end;
+    int64_t time_ns;
+    if (reader == NULL || at < *read_until || at >= to || to - at < RANGE_SUMMARY_ROWS_MIN)
+        return 0;
+    *read_until = to;
+    if (reader_time_ns(reader, at, &time_ns) < 0 || time_ns < envelopes[0]->low_ns ||
+        time_ns > envelopes[0]->high_ns)
+        return 0;
+    int64_t end_ns = plot_envelope_column_end_ns(envelopes[0], time_ns);
+    if (reader_find_time(reader, end_ns, &end) < 0)
+        return 0;
+    end = end < to ? end : to;
+    *read_until = end;
+    struct rows_summary summary;
+    int taken = series_rows_summary(rows, end, false, &summary);
+    if (taken > 0 && !add_summary(rows, &summary, envelopes))
+        taken = 0;
+    if (taken > 0)
+        series_rows_skip_to(rows, end);
+    return taken;
+}
+
 static int read_values(struct plot_lines *lines, struct series_rows *rows,
                        struct plot_envelope **envelopes)
 {
     struct rows_chunk chunk;
+    uint64_t read_until = 0;
     int more;
-    while ((more = series_rows_next(rows, &chunk)) > 0) {
+    while ((more = take_summaries(rows, envelopes, &read_until)) >= 0) {
+        if (more > 0) {
+            progress_update(lines->rows_done + series_rows_done(rows));
+            continue;
+        }
+        more = series_rows_next(rows, &chunk);
+        if (more <= 0)
+            break;
         for (size_t e = 0; e < series_rows_elements(rows); e++) {
             series_rows_column_f8(rows, &chunk, e, lines->buffer);
             plot_envelope_add(envelopes[e], chunk.times_ns, lines->buffer, 1, chunk.count);

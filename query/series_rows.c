@@ -189,6 +189,7 @@ void series_rows_close(struct series_rows *rows)
         return;
     if (rows->name != NULL)
         series_rows_report_lost(rows);
+    range_summary_free(rows->summary);
     reader_close(rows->reader);
     array_rows_close(rows->array);
     free(rows->name);
@@ -227,7 +228,7 @@ static int copy_rows(struct series_rows *rows, size_t count, uint64_t *ret_valid
                        rows->times_ns, ret_valid);
 }
 
-static void lose(struct series_rows *rows, uint64_t valid)
+void series_rows_lose(struct series_rows *rows, uint64_t valid)
 {
     uint64_t next = valid < rows->to ? valid : rows->to;
     rows->lost += next - rows->at;
@@ -269,7 +270,7 @@ int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk)
             skip = valid < end ? (size_t)(valid - rows->at) : count;
             /* A writer that is about to catch up has overwritten more than this chunk by now. */
             uint64_t first = skip < count ? valid : reader_first_valid(rows->reader);
-            lose(rows, first > valid ? first : valid);
+            series_rows_lose(rows, first > valid ? first : valid);
             if (skip == count)
                 continue;
         }
@@ -296,6 +297,11 @@ void series_rows_without_times(struct series_rows *rows)
 {
     free(rows->times_ns);
     rows->times_ns = NULL;
+}
+
+void series_rows_skip_to(struct series_rows *rows, uint64_t index)
+{
+    rows->at = index;
 }
 
 void series_rows_rewind(struct series_rows *rows)

@@ -99,6 +99,28 @@ int series_rows_exit_code(const struct series_rows *rows);
 /* Nobody wants the times of the rows: they are not read. */
 void series_rows_without_times(struct series_rows *rows);
 
+struct rows_summary {
+    uint64_t first; /* index of its first row */
+    uint64_t count; /* rows, at least 1 */
+    int64_t first_ns, last_ns;
+    const double *records; /* of stats_block.h, one a selected element */
+};
+
+/* What the rows from series_rows_at() on and below `to` (at most series_rows_to()) come to, from
+ * the series' block summaries; go on behind them with series_rows_skip_to(). Rows that were
+ * overwritten first are passed over, as by series_rows_next(). Good until the next call.
+ * `extremes`: minimum and maximum of integers must be exact. 1: there it is; 0: these rows are to
+ * be read; negative: failed, as series_rows_next(). */
+int series_rows_summary(struct series_rows *rows, uint64_t to, bool extremes,
+                        struct rows_summary *ret_summary);
+
+/* The selected elements of one row as doubles. False: it is not there any more. */
+bool series_rows_row_f8(struct series_rows *rows, uint64_t index, double *ret_values);
+
+/* Where series_rows_next() goes on. */
+uint64_t series_rows_at(const struct series_rows *rows);
+void series_rows_skip_to(struct series_rows *rows, uint64_t index);
+
 /* Begins again at series_rows_from(). */
 void series_rows_rewind(struct series_rows *rows);
 

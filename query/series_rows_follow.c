@@ -30,6 +30,8 @@ int series_rows_advance(struct series_rows *rows)
 {
     uint64_t next = rows->to;
     struct reader_snapshot before = rows->snapshot;
+    range_summary_free(rows->summary); /* of the reader that may go */
+    rows->summary = NULL;
     rows->from = rows->at = next;
     int error = rows->reader != NULL ? reader_snapshot(rows->reader, &rows->snapshot) : -ESTALE;
     if (error == -ESTALE) {

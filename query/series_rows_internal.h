@@ -3,6 +3,7 @@
 #define INGEST_SERIES_ROWS_INTERNAL_H
 
 #include "array_rows.h"
+#include "range_summary.h"
 #include "series_rows.h"
 
 struct series_rows {
@@ -21,7 +22,9 @@ struct series_rows {
     size_t chunk_rows;
     void *values; /* chunk_rows x row_bytes */
     int64_t *times_ns;
-    int exit_code; /* after a failure */
+    bool has_no_summaries;
+    struct range_summary *summary; /* made at its first use */
+    int exit_code;                 /* after a failure */
 };
 
 /* Opens the reader and takes a snapshot, again when the writer changes meanwhile. Exit code, with
@@ -31,6 +34,9 @@ int series_rows_attach(struct series_rows *rows);
 /* EX_USAGE with its message when the samples do not have the elements that were asked for, else 0.
  */
 int series_check_elements(const struct query_options *options, const struct reader_info *info);
+
+/* Notes that rows from where it stands to `valid` were overwritten, and goes on there. */
+void series_rows_lose(struct series_rows *rows, uint64_t valid);
 
 /* Tells on stderr what was lost since it was last asked. */
 void series_rows_report_lost(struct series_rows *rows);

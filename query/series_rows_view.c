@@ -1,6 +1,8 @@
 /* Questions about rows, and columns of them. */
 #include "series_rows_internal.h"
 
+#include "stats_widen.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +68,11 @@ uint64_t series_rows_to(const struct series_rows *rows)
     return rows->to;
 }
 
+uint64_t series_rows_at(const struct series_rows *rows)
+{
+    return rows->at;
+}
+
 uint64_t series_rows_done(const struct series_rows *rows)
 {
     return rows->at - rows->from;
@@ -89,48 +96,7 @@ const char *series_rows_column_name(const struct series_rows *rows, const char *
 
 enum stats_kind series_rows_kind(const struct series_rows *rows)
 {
-    enum dtype dtype = series_rows_info(rows)->type.dtype;
-    if (dtype_is_float(dtype))
-        return STATS_REAL;
-    return dtype_is_signed(dtype) ? STATS_SIGNED : STATS_UNSIGNED;
-}
-
-/* ret[i] = the number of type `type` at `from + i * stride`, widened into `member`. */
-#define WIDEN(type, member, wide)                                                                  \
-    for (size_t i = 0; i < count; i++) {                                                           \
-        type value;                                                                                \
-        memcpy(&value, from + i * stride, sizeof value);                                           \
-        ret[i].member = (wide)value;                                                               \
-    }                                                                                              \
-    break
-
-static void widen(enum dtype dtype, const char *from, size_t stride, size_t count,
-                  union stats_value *ret)
-{
-    switch (dtype) {
-    case DTYPE_F4:
-        WIDEN(float, real, double);
-    case DTYPE_F8:
-        WIDEN(double, real, double);
-    case DTYPE_I1:
-        WIDEN(int8_t, integer, int64_t);
-    case DTYPE_I2:
-        WIDEN(int16_t, integer, int64_t);
-    case DTYPE_I4:
-        WIDEN(int32_t, integer, int64_t);
-    case DTYPE_I8:
-        WIDEN(int64_t, integer, int64_t);
-    case DTYPE_U1:
-        WIDEN(uint8_t, natural, uint64_t);
-    case DTYPE_U2:
-        WIDEN(uint16_t, natural, uint64_t);
-    case DTYPE_U4:
-        WIDEN(uint32_t, natural, uint64_t);
-    case DTYPE_U8:
-        WIDEN(uint64_t, natural, uint64_t);
-    default:
-        break;
-    }
+    return stats_kind_of(dtype_name(series_rows_info(rows)->type.dtype));
 }
 
 void series_rows_column(const struct series_rows *rows, const struct rows_chunk *chunk, size_t i,
@@ -138,7 +104,7 @@ void series_rows_column(const struct series_rows *rows, const struct rows_chunk 
 {
     enum dtype dtype = series_rows_info(rows)->type.dtype;
     const char *from = (const char *)chunk->values + i * dtype_size(dtype);
-    widen(dtype, from, rows->row_bytes, chunk->count, ret_values);
+    stats_widen(dtype_name(dtype), from, rows->row_bytes, chunk->count, ret_values);
 }
 
 void series_rows_column_f8(const struct series_rows *rows, const struct rows_chunk *chunk, size_t i,
@@ -146,11 +112,5 @@ void series_rows_column_f8(const struct series_rows *rows, const struct rows_chu
 {
     enum dtype dtype = series_rows_info(rows)->type.dtype;
     const char *from = (const char *)chunk->values + i * dtype_size(dtype);
-    for (size_t row = 0; row < chunk->count; row++) {
-        union stats_value value = {.natural = 0};
-        widen(dtype, from + row * rows->row_bytes, 0, 1, &value);
-        ret_values[row] = dtype_is_float(dtype)    ? value.real
-                          : dtype_is_signed(dtype) ? (double)value.integer
-                                                   : (double)value.natural;
-    }
+    stats_widen_f8(dtype_name(dtype), from, rows->row_bytes, chunk->count, ret_values);
 }

@@ -15,6 +15,20 @@ size_t statistics_quantiles(const struct query_options *options, double *ret_fra
     return count;
 }
 
+bool statistics_need_no_rows(const struct query_options *options)
+{
+    return !options->weight_time && statistics_quantiles(options, NULL) == 0;
+}
+
+bool statistics_ask_extremes(const struct query_options *options)
+{
+    for (size_t k = 0; k < options->statistics_count; k++) {
+        if (options->statistics[k].name == STATS_MIN || options->statistics[k].name == STATS_MAX)
+            return true;
+    }
+    return false;
+}
+
 /* A quantile under the rules for missing samples. */
 static double judged(const struct query_options *options, const struct stats_state *state,
                      double quantile)

@@ -17,6 +17,12 @@ void statistics_fill(const struct query_options *options, const struct columns *
  * STATISTICS_MAX) gets which. */
 size_t statistics_quantiles(const struct query_options *options, double *ret_fractions);
 
+/* True where what block summaries tell is enough: no quantile, no weights. */
+bool statistics_need_no_rows(const struct query_options *options);
+
+/* True where minimum or maximum is asked for. */
+bool statistics_ask_extremes(const struct query_options *options);
+
 /* The names of the asked statistics, for columns_make(); ret_names has room for
  * STATISTICS_MAX. */
 void statistics_names(const struct query_options *options, const char **ret_names);

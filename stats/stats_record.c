@@ -9,16 +9,17 @@
  * upper: a sum of whole numbers has none. */
 #define PAIR_NOISE 0x1p-97
 
-static bool is_power_of_two(double whole)
+/* No bits but the first. */
+static inline bool is_power_of_two(double whole)
 {
-    return whole < 0x1p63 && ((uint64_t)whole & ((uint64_t)whole - 1)) == 0;
+    uint64_t bits;
+    memcpy(&bits, &whole, sizeof bits);
+    return (bits & ((UINT64_C(1) << 52) - 1)) == 0;
 }
 
-double stats_record_sum(const double record[STATS_RECORD_DOUBLES], double *ret_low)
+static inline double record_sum(double n, double hi, double lo, double *ret_low)
 {
-    double n = record[STATS_RECORD_COUNT], hi = record[STATS_RECORD_HI];
-    double product = n * hi;
-    double low = n * record[STATS_RECORD_LO];
+    double product = n * hi, low = n * lo;
     if (!is_power_of_two(n)) {
         double sum;
         low = two_sum(product, low + fma(n, hi, -product), &sum);
@@ -29,11 +30,17 @@ double stats_record_sum(const double record[STATS_RECORD_DOUBLES], double *ret_l
     return product;
 }
 
+double stats_record_sum(const double record[STATS_RECORD_DOUBLES], double *ret_low)
+{
+    return record_sum(record[STATS_RECORD_COUNT], record[STATS_RECORD_HI], record[STATS_RECORD_LO],
+                      ret_low);
+}
+
 /* ---- merging ---- */
 
 /* What the first pass over some records of one element finds. */
 struct gathered {
-    double count, sum, sum_low, infinite, min, max;
+    double count, sum, sum_low, min, max;
 };
 
 /* `scale`: a power of two that every mean is multiplied with. */
@@ -43,21 +50,29 @@ static void gather(const double *records, size_t count, size_t stride, double sc
     struct gathered all = {.min = (double)INFINITY, .max = -(double)INFINITY};
     for (size_t i = 0; i < count; i++) {
         const double *record = records + i * stride;
-        double scaled[STATS_RECORD_DOUBLES], low;
-        if (!(record[STATS_RECORD_COUNT] > 0))
+        double n = record[STATS_RECORD_COUNT], low;
+        if (!(n > 0))
             continue;
-        memcpy(scaled, record, sizeof scaled);
-        scaled[STATS_RECORD_HI] *= scale;
-        scaled[STATS_RECORD_LO] *= scale;
-        if (!isfinite(record[STATS_RECORD_HI]))
-            all.infinite += record[STATS_RECORD_HI];
-        double sum = stats_record_sum(scaled, &low);
+        double sum =
+            record_sum(n, record[STATS_RECORD_HI] * scale, record[STATS_RECORD_LO] * scale, &low);
         all.sum_low += two_sum(all.sum, sum, &all.sum) + low;
-        all.count += record[STATS_RECORD_COUNT];
+        all.count += n;
         all.min = record[STATS_RECORD_MIN] < all.min ? record[STATS_RECORD_MIN] : all.min;
         all.max = record[STATS_RECORD_MAX] > all.max ? record[STATS_RECORD_MAX] : all.max;
     }
     *ret = all;
+}
+
+/* What the infinities among the means come to; 0: there are none. */
+static double gather_infinities(const double *records, size_t count, size_t stride)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double *record = records + i * stride;
+        if (record[STATS_RECORD_COUNT] > 0 && !isfinite(record[STATS_RECORD_HI]))
+            sum += record[STATS_RECORD_HI];
+    }
+    return sum;
 }
 
 /* The sum of squares about the mean that is in `merged` by now. */
@@ -70,8 +85,7 @@ static double gather_m2(const double *records, size_t count, size_t stride, cons
             continue;
         double d = (record[STATS_RECORD_HI] - merged[STATS_RECORD_HI]) +
                    (record[STATS_RECORD_LO] - merged[STATS_RECORD_LO]);
-        m2_low += two_sum(m2, record[STATS_RECORD_COUNT] * d * d, &m2);
-        m2_low += two_sum(m2, record[STATS_RECORD_M2], &m2);
+        m2_low += two_sum(m2, record[STATS_RECORD_COUNT] * d * d + record[STATS_RECORD_M2], &m2);
     }
     return isfinite(m2) ? m2 + m2_low : m2;
 }
@@ -87,12 +101,13 @@ static void merge_element(const double *records, size_t count, size_t stride, do
         merged[STATS_RECORD_MAX] = all.max;
         merged[STATS_RECORD_COUNT] = all.count;
     }
-    if (all.count > 0 && all.infinite != 0) {
-        merged[STATS_RECORD_HI] = all.infinite;
+    bool is_finite = isfinite(all.sum) && isfinite(all.sum_low);
+    double infinite = is_finite ? 0 : gather_infinities(records, count, stride);
+    if (all.count > 0 && infinite != 0) {
+        merged[STATS_RECORD_HI] = infinite;
         merged[STATS_RECORD_M2] = (double)NAN;
     } else if (all.count > 0) {
-        if (!isfinite(all.sum) || !isfinite(all.sum_low)) {
-            /* Only the sum overflows. */
+        if (!is_finite) { /* only the sum overflows */
             scale = 0x1p-64;
             gather(records, count, stride, scale, &all);
         }
@@ -118,7 +133,7 @@ void stats_block_merge(const double *records, size_t count, size_t elements, dou
 
 bool stats_record_is_exact(const double record[STATS_RECORD_DOUBLES])
 {
-    return !(fabs(record[STATS_RECORD_MIN]) > 0x1p53 || fabs(record[STATS_RECORD_MAX]) > 0x1p53);
+    return !(fabs(record[STATS_RECORD_MIN]) >= 0x1p53 || fabs(record[STATS_RECORD_MAX]) >= 0x1p53);
 }
 
 /* How many samples a record counts, as far as it can be believed. */

@@ -1,11 +1,13 @@
 /* make_store STORE - the store's own writer, told what to do on standard input, for tests of its
  * readers.
  *
- *     create NAME DTYPE SHAPE regular|explicit CAPACITY PERIOD_PS     SHAPE: "-" or "3" or "2,3";
- * CAPACITY 0: grow append NAME COUNT regular T0_NS PERIOD_PS                       then the values
- * as bytes append NAME COUNT explicit                                      then the times and the
- * values as bytes delete NAME flush
- * catch-up: summaries as far as the rows go, as a daemon makes them when it has time
+ *     create NAME DTYPE SHAPE regular|explicit CAPACITY PERIOD_PS
+ *         SHAPE: "-", "3", "2,3"; CAPACITY 0: grow
+ *     append NAME COUNT regular T0_NS PERIOD_PS     then the values as bytes
+ *     append NAME COUNT explicit                    then the times and the values
+ *     delete NAME
+ *     flush
+ *     catch-up     summaries as far as the rows go, as a daemon makes them when it has time
  *
  * Each line is answered by "ok" or by the error. The end of the input closes the store. */
 #include "clock_ns.h"

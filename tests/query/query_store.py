@@ -27,13 +27,14 @@ def program(name):
 
 
 class Store:
-    """A store with a writer of its own, which lives until close()."""
+    """A store with a writer of its own, which lives until close(). It keeps block summaries."""
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="ingest-query-test-")
         self.start()
 
-    def start(self):
+    def start(self, summaries=True):
+        self.summaries = summaries  # made of what is appended
         self.writer = subprocess.Popen([program("make_store"), self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.expect_ok()
 
@@ -53,9 +54,13 @@ class Store:
 
     def append(self, name, values, times):
         self.tell("append %s %d explicit" % (name, len(values)), np.asarray(times, "<i8"), np.ascontiguousarray(values))
+        if self.summaries:
+            self.tell("catch-up")
 
     def append_regular(self, name, values, t0_ns, period_ps):
         self.tell("append %s %d regular %d %d" % (name, len(values), t0_ns, period_ps), np.ascontiguousarray(values))
+        if self.summaries:
+            self.tell("catch-up")
 
     def add(self, name, values, times, capacity=0):
         """A whole explicit series."""
