@@ -76,7 +76,7 @@ test-systemd:
 # The rolling kernels against bottleneck, pandas and NumPy; BENCH_FLAGS=--accuracy for docs/accuracy.md.
 bench-query:
 	cmake --preset bench $(STRICT) $(CMAKE_FLAGS)
-	cmake --build $(BUILD) -j $(JOBS) --target bench_stats
+	cmake --build $(BUILD) -j $(JOBS) --target bench_stats bench_ranges ingest-query
 	bench/query $(BENCH_FLAGS)
 
 install: build
