@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Writes the seeds of the wire's fuzz targets to fuzz/corpus/<target>/, the same ones each time. They are kept in the
-repository; this says where they come from. Seeds of other targets are left alone."""
+"""Writes the seeds of the fuzz targets of the wire, a gateway's queue, the journal, heads and STATE to fuzz/corpus/<target>/, the same
+ones each time. They are kept in the repository; this says where they come from. Seeds of other targets are left alone."""
 
 import os
 import struct
@@ -94,8 +94,67 @@ def queues():
     yield "letter-in-part", letter(b"series q: no [blocks 0]", b"\x01", frames[0])
 
 
+def varint(number):
+    out = b""
+    while number > 127:
+        out += bytes([number & 127 | 128])
+        number >>= 7
+    return out + bytes([number])
+
+
+def description(series_id, capacity, dtype, clock, name, dims=()):
+    return (struct.pack("<QQq2sBBB", series_id, capacity, 1, dtype.encode(), len(dims), clock, len(name)) +
+            struct.pack("<%dI" % len(dims), *dims) + name.encode())
+
+
+def record(number, items, sessions=(), salt=5):
+    """One record of a journal file of number 7, padded; the fuzz target puts the checksum right."""
+    body = b"".join(struct.pack("<QQ", *session) for session in sessions) + b"".join(items)
+    header = struct.pack("<4sIIIQQQQqII", b"IJR1", 0, 64 + len(body), len(items), salt, number, 7, 9, 1, len(sessions), 1)
+    data = header + body
+    return data + b"\0" * (-len(data) % 4096)
+
+
+def journals():
+    grow = varint(0) + b"\1" + description(3, 0, "f8", 2, "plant/a") + varint(2) + varint(2) + struct.pack("<2d2q", 1, 2, 3, 4)
+    ring = (varint(1) + b"\x1d" + description(4, 100, "i2", 1, "b", (3,)) + varint(1) + varint(1) + varint(1) + varint(1) + b"\x21" +
+            b"\1" + struct.pack("<3Q", 8, 2, 1) + bytes(6) + struct.pack("<3q", 0, 5, 1000000))
+    snapshot = record(0, [grow, ring], [(8, 1), (9, 300)])
+    more = record(1, [varint(0) + b"\0" + varint(300) + varint(1) + bytes(16), varint(1) + b"\4" + varint(4) + varint(3) + varint(1) +
+                      varint(0) + bytes(18)], [(8, 2)])
+    yield "empty", record(0, [])
+    yield "snapshot", snapshot
+    yield "records", snapshot + more + record(2, [varint(1) + b"\2"])
+    yield "lost", snapshot + bytes(4096) + record(2, [])
+    yield "other-salt", snapshot + record(1, [], salt=6)
+
+
+def heads():
+    def words(**values):
+        named = dict(magic=0, version=1, id=4, capacity=5, sample_bytes=6, dtype=7, rank=8, dims=9, clock=13, created=14, count=16,
+                     frontier=17, rows=18, runs=19, last=20, durable=32, epoch=43, session=64)
+        array = [0] * 512
+        array[0], array[1] = int.from_bytes(b"INGESTD1", "little"), 1
+        for name, value in values.items():
+            array[named[name]] = value
+        return struct.pack("<512q", *array)
+    f8 = int.from_bytes(b"f8", "little")
+    yield "grow", words(id=7, sample_bytes=8, dtype=f8, clock=2, count=50, frontier=50, rows=99, durable=40)
+    yield "ring", words(id=8, capacity=100, sample_bytes=24, dtype=f8, rank=1, dims=3, clock=1, count=250, frontier=260, rows=100,
+                        runs=3, session=77)
+    yield "empty", words()
+
+
+def states():
+    yield "clean", b"clean".ljust(127) + b"\n"
+    yield "recovering", b"recovering".ljust(127) + b"\n"
+    yield "running", b"running 00000000-0000-0000-0000-000000000000 1 2".ljust(127) + b"\n"
+    yield "cut", b"runn"
+
+
 def main():
-    for target, seeds in (("batch", batches), ("line_protocol", lines), ("reply", replies), ("queue", queues)):
+    for target, seeds in (("batch", batches), ("line_protocol", lines), ("reply", replies), ("queue", queues),
+                          ("journal", journals), ("head", heads), ("state", states)):
         folder = os.path.join(HERE, "corpus", target)
         os.makedirs(folder, exist_ok=True)
         for name, data in seeds():

@@ -142,11 +142,33 @@ static void print_summary(const struct verify_totals *totals)
             found);
 }
 
+/* Where recovery is due the arrays say nothing; STATE or the journal may be damaged all the same.
+ */
+static int verify_due(struct verification *work)
+{
+    const struct verify_sink sink = {report_finding, NULL, work};
+    int code = open_output(work);
+    if (code != 0)
+        return code;
+    int error = verify_state_and_journal(work->options->store, &sink, &work->totals);
+    if (error < 0)
+        code = query_error(QUERY_FAILED, "%s: %s", work->options->store, strerror(-error));
+    int closed =
+        work->output != NULL ? output_close(work->output, 0) : sink_close(work->sink, true);
+    if (code == 0)
+        code = closed;
+    return code == 0 && work->totals.findings > 0 ? QUERY_FAILED : code;
+}
+
 int command_verify(const struct query_options *options)
 {
     struct verification work = {.options = options};
     struct series_selection selection = {0};
-    int code = series_select(options, &selection);
+    int code = 0;
+    if (options->names_count == 0 && reader_store_ready(options->store, NULL) == -EAGAIN)
+        code = verify_due(&work);
+    if (code == 0)
+        code = series_select(options, &selection);
     if (code == 0)
         code = open_output(&work);
     if (code != 0) {

@@ -116,7 +116,8 @@ const struct command_rule command_rules[COMMAND_COUNT] = {
          command_plot, 0},
     [COMMAND_VERIFY] =
         {"verify", "[S...]", "damage in files",
-         "Looks at every header, head, length, time and run of the series, or of the whole store.\n"
+         "Looks at every header, head, length, time and run of the series, or of the whole store,\n"
+         "and then at STATE and the journal too.\n"
          "One line a finding: the file and what is wrong (csv, json: file, finding). Exit 0: "
          "sound;\n"
          "1: damage.\n",

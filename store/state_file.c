@@ -65,6 +65,29 @@ int state_file_read(int folder, enum store_state *ret_state)
     return 0;
 }
 
+int state_file_is_exact(int folder, bool *ret_is_exact)
+{
+    char text[STATE_FILE_BYTES * 2];
+    int result = fs_read_text_at(folder, STORE_STATE_FILE, text, sizeof text);
+    *ret_is_exact = result == -ENOENT;
+    if (result == -ENOENT || result == -EFBIG)
+        return 0;
+    if (result < 0)
+        return result;
+    /* What it says, and blanks behind that. */
+    char *end = text + strcspn(text, "\n");
+    bool has_end = *end == '\n' && end[1] == '\0';
+    *end = '\0';
+    while (end > text && end[-1] == ' ')
+        *--end = '\0';
+    bool has_single_blanks = strstr(text, "  ") == NULL && strpbrk(text, "\t\r\v\f") == NULL;
+    struct fs_status status;
+    result = fs_stat_at(folder, STORE_STATE_FILE, &status);
+    *ret_is_exact =
+        result == 0 && has_end && has_single_blanks && status.size_bytes == STATE_FILE_BYTES;
+    return result;
+}
+
 static int format_line(int folder, enum store_state state, char line[STATE_FILE_BYTES + 1])
 {
     char text[STATE_FILE_BYTES] = "clean";

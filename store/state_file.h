@@ -1,8 +1,9 @@
 /* state_file.h - STORE/STATE: whether the arrays can be taken as they are.
  *
  *   recovering                    recovery has begun, or a sync failed: believe the journal alone
- *   running BOOT-ID DEVICE INODE  a writer was at work; if this is the same boot of the same
- * machine and the same folder, the kernel still has all that it wrote clean all is synced */
+ *   running BOOT-ID DEVICE INODE  a writer was at work; in the same boot of the same machine and
+ *                                 the same folder the kernel still has all that it wrote
+ *   clean                         all is synced */
 #ifndef INGEST_STATE_FILE_H
 #define INGEST_STATE_FILE_H
 
@@ -23,6 +24,9 @@ enum store_state {
 /* Reads it; `folder` is the store's. An unreadable boot id matches nothing. Negative errno when the
  * file is there and cannot be read. Any thread. */
 int state_file_read(int folder, enum store_state *ret_state);
+
+/* Whether it is written byte by byte as state_file_write() writes it; also when it is not there. */
+int state_file_is_exact(int folder, bool *ret_is_exact);
 
 /* Writes and syncs it: RECOVERING, RUNNING (this boot and place) or CLEAN. Readers find the old
  * line or the new one. */

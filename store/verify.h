@@ -31,10 +31,14 @@ struct verify_totals {
 int verify_series(const char *store_path, const char *name, const struct verify_sink *sink,
                   struct verify_totals *totals);
 
-/* Verifies what belongs to no series: status.npy, files and folders in `series/` that are no part
- * of any series. Takes two seconds where something is astray while a daemon holds the store, to see
- * it again. -ENOENT: no store. */
+/* Verifies what belongs to no series: STATE, the journal (and the heads of a clean store against
+ * it), status.npy, files and folders in `series/` that are no part of any series. Takes two seconds
+ * where something is astray while a daemon holds the store, to see it again. -ENOENT: no store. */
 int verify_store(const char *store_path, const struct verify_sink *sink,
                  struct verify_totals *totals);
+
+/* STATE and the journal alone: what can be looked at while recovery is due. */
+int verify_state_and_journal(const char *store_path, const struct verify_sink *sink,
+                             struct verify_totals *totals);
 
 #endif

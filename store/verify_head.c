@@ -139,7 +139,8 @@ static uint64_t session_problems(const int64_t words[HEAD_WORDS])
         if (entry[HEAD_SESSION_ID] == 0)
             continue;
         /* Sequences are unsigned. */
-        if ((uint64_t)entry[HEAD_SESSION_BEFORE] > (uint64_t)entry[HEAD_SESSION_SEQUENCE])
+        if (entry[HEAD_SESSION_SEQUENCE] == 0 ||
+            (uint64_t)entry[HEAD_SESSION_BEFORE] > (uint64_t)entry[HEAD_SESSION_SEQUENCE])
             problems |= UINT64_C(1) << (PROBLEM_SESSION_SEQUENCE + slot);
         if (entry[HEAD_SESSION_COUNT] < 0 || entry[HEAD_SESSION_COUNT] > words[HEAD_FRONTIER])
             problems |= UINT64_C(1) << (PROBLEM_SESSION_COUNT + slot);
@@ -212,7 +213,7 @@ static void report_session(struct verify_work *work, unsigned bit, const int64_t
     if (bit < PROBLEM_SESSION_COUNT)
         verify_report(work, SERIES_HEAD_FILE,
                       "session entry %u (session %" PRIx64 "): sequence %" PRIu64
-                      " is below the one before it, %" PRIu64,
+                      " is 0, or below the one before it, %" PRIu64,
                       slot, session, (uint64_t)entry[HEAD_SESSION_SEQUENCE],
                       (uint64_t)entry[HEAD_SESSION_BEFORE]);
     else if (bit < PROBLEM_SESSION_TWICE)

@@ -37,6 +37,13 @@ int verify_runs(struct verify_work *work, const struct reader_snapshot *snapshot
 /* The head's last time against the newest row's. */
 void verify_last_time(struct verify_work *work);
 
+/* ---- verify_journal.c ---- */
+
+/* STATE and the journal, and where the store is clean the heads against it. 0, or what kept it from
+ * looking. */
+int verify_journal(const char *store_path, int folder, const struct verify_sink *sink,
+                   struct verify_totals *totals);
+
 /* ---- verify_meta.c ---- */
 void verify_meta(struct verify_work *work);
 

@@ -3,11 +3,9 @@
 #include "verify.h"
 
 #include "clock_ns.h"
-#include "file_system.h"
-#include "npy_header.h"
-#include "reader.h"
 #include "status_file.h"
 #include "store_strays.h"
+#include "verify_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -94,6 +92,8 @@ int verify_store(const char *store_path, const struct verify_sink *sink,
     int r = fs_stat_at(folder, STORE_SERIES_DIR, &status);
     if (r == 0 && !status.is_folder)
         r = -ENOENT;
+    if (r == 0)
+        r = verify_journal(store_path, folder, sink, totals);
     if (r == 0)
         r = verify_status(store_path, folder, sink, totals);
     if (r == 0)
