@@ -50,7 +50,8 @@ static int operate(struct mapped_array *array, char **operations)
         return 1;
     for (char **operation = operations; *operation != NULL; operation++) {
         if (strcmp(*operation, "get") == 0) {
-            fwrite(mapped_array_data(array), 1, (size_t)bytes, stdout);
+            if (bytes > 0)
+                fwrite(mapped_array_data(array), 1, (size_t)bytes, stdout);
         } else if (strcmp(*operation, "set") == 0) {
             size_t index = (size_t)strtoull(operation[1], NULL, 10);
             memset((char *)mapped_array_data(array) + index * size, atoi(operation[2]), size);

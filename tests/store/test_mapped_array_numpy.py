@@ -131,11 +131,12 @@ class MappedArray(unittest.TestCase):
         with open(self.path(), "rb") as file:
             self.assertEqual(file.read(), bytes(10_000))
 
+    @unittest.skipIf(os.environ.get("INGEST_SANITIZED"), "a sanitizer would report the fault that is looked for")
     def test_reading_refuses_to_store(self):
         np.save(self.path("a.npy"), np.zeros(100))
         run = subprocess.run(self.command("r", "npy", self.path("a.npy"), operations=["set", 0, 1]),
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
-        self.assertIn(run.returncode, (-signal.SIGSEGV, 1))  # a sanitizer reports it by itself
+        self.assertEqual(run.returncode, -signal.SIGSEGV)
         self.assertEqual(np.load(self.path("a.npy")).sum(), 0)
 
     def talk(self, *arguments, **options):
