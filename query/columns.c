@@ -1,5 +1,6 @@
 #include "columns.h"
 
+#include "jobs.h"
 #include "series_rows_internal.h"
 
 #include <inttypes.h>
@@ -24,44 +25,94 @@ static int survey_array(const struct query_options *options, struct columns *col
     return 0;
 }
 
-/* What the selected series have: scalars, and the most elements of a sample with a shape. */
-static int survey(const struct query_options *options, struct series_selection *selection,
-                  struct columns *columns)
+/* What the selected series are. */
+struct survey {
+    const struct query_options *options;
+    struct series_selection *selection;
+    struct columns *columns;
+    struct surveyed *all; /* one a series */
+    uint64_t most;        /* elements of a sample with a shape */
+    const char *widest;   /* whose */
+};
+
+struct surveyed {
+    uint64_t elements;
+    bool is_scalar;
+    bool lacks_elements; /* that were asked for */
+    bool failed;
+};
+
+static int survey_series(void *context, size_t i, struct output *output)
 {
-    uint64_t most = 0;
-    const char *widest = "";
+    const struct survey *survey = context;
+    const char *name = survey->selection->names[i];
+    struct error_text text = {""};
+    struct reader *reader;
+    (void)output;
+    int error = reader_open(survey->options->store, name, &reader, &text);
+    if (error < 0)
+        return query_series_error(survey->options->store, name, error, &text);
+    const struct reader_info *info = reader_info(reader);
+    survey->all[i] = (struct surveyed){
+        .elements = info->elements,
+        .is_scalar = info->type.rank == 0,
+        .lacks_elements = series_check_elements(survey->options, info) != 0,
+    };
+    reader_close(reader);
+    return 0;
+}
+
+static int note_series(void *context, size_t i, int code)
+{
+    struct survey *survey = context;
+    struct surveyed *series = &survey->all[i];
+    if (code != 0) {
+        series->failed = true;
+        return series_selection_failed(survey->selection, code);
+    }
+    if (series->is_scalar) {
+        survey->columns->has_scalar = true;
+    } else if (series->elements > survey->most) {
+        survey->most = series->elements;
+        survey->widest = survey->selection->names[i];
+    }
+    return series->lacks_elements ? EX_USAGE : 0;
+}
+
+/* Looks at all series, and drops from the selection those that cannot be opened. */
+static int survey_all(struct survey *survey)
+{
+    struct series_selection *selection = survey->selection;
+    survey->all = calloc(selection->count + 1, sizeof *survey->all);
+    if (survey->all == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
+    struct jobs jobs = {selection->count, survey_series, note_series, survey};
+    int code = jobs_run(survey->options, &jobs, NULL);
+    for (size_t i = selection->count; code == 0 && i-- > 0;) {
+        if (survey->all[i].failed)
+            series_selection_drop(selection, i);
+    }
+    free(survey->all);
+    if (code == 0 && selection->count == 0)
+        code = selection->code;
+    return code;
+}
+
+/* What the selected series have: scalars, and the most elements of a sample with a shape. */
+static int choose_columns(const struct query_options *options, struct series_selection *selection,
+                          struct columns *columns)
+{
+    struct survey survey = {.options = options, .selection = selection, .columns = columns};
+    int code;
     if (options->array.file != NULL) {
-        int code = survey_array(options, columns, &most);
-        if (code != 0)
-            return code;
-        widest = options->array.file;
+        survey.widest = options->array.file;
+        code = survey_array(options, columns, &survey.most);
+    } else {
+        code = survey_all(&survey);
     }
-    for (size_t i = 0; i < selection->count && options->array.file == NULL; i++) {
-        struct error_text text = {""};
-        struct reader *reader;
-        int error = reader_open(options->store, selection->names[i], &reader, &text);
-        if (error < 0) {
-            int failed = series_selection_failed(
-                selection, query_series_error(options->store, selection->names[i], error, &text));
-            if (failed != 0)
-                return failed;
-            series_selection_drop(selection, i--);
-            continue;
-        }
-        const struct reader_info *info = reader_info(reader);
-        int code = series_check_elements(options, info);
-        if (info->type.rank == 0) {
-            columns->has_scalar = true;
-        } else if (info->elements > most) {
-            most = info->elements;
-            widest = selection->names[i];
-        }
-        reader_close(reader);
-        if (code != 0)
-            return code;
-    }
-    if (selection->count == 0 && selection->code != 0)
-        return selection->code;
+    if (code != 0)
+        return code;
+    uint64_t most = survey.most;
     if (most > 0 && options->elements_count > 0)
         most = options->elements_count;
     if (most > COLUMNS_MAX || (most + 1) * columns->names_count > COLUMNS_MAX)
@@ -69,7 +120,7 @@ static int survey(const struct query_options *options, struct series_selection *
                            "%s: %" PRIu64
                            " elements a sample are more than %d columns; choose some "
                            "with --element 0,2",
-                           widest, most, COLUMNS_MAX);
+                           survey.widest, most, COLUMNS_MAX);
     columns->per_name = (columns->has_scalar ? 1 : 0) + (size_t)most;
     return 0;
 }
@@ -105,8 +156,8 @@ int columns_make(const struct query_options *options, struct series_selection *s
                  bool has_series, const char *const *before, const char *const *after,
                  const char *const *names, size_t names_count, struct columns *ret_columns)
 {
-    struct columns columns = {.names_count = names_count};
-    int code = survey(options, selection, &columns);
+    struct columns columns = {.names_count = names_count, .has_series = has_series};
+    int code = choose_columns(options, selection, &columns);
     if (code != 0)
         return code;
     size_t room = columns.per_name * names_count + 8;
@@ -134,6 +185,19 @@ void columns_free(struct columns *columns)
     free(columns->texts);
     free(columns->cells);
     *columns = (struct columns){0};
+}
+
+int columns_of_series(const struct columns *columns, const char *name, struct columns *ret_columns)
+{
+    *ret_columns = *columns;
+    ret_columns->cells = calloc(columns->count, sizeof *ret_columns->cells);
+    if (ret_columns->cells == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
+    for (size_t i = 0; i < columns->count; i++)
+        ret_columns->cells[i].kind = CELL_NONE;
+    if (columns->has_series)
+        ret_columns->cells[0] = (struct cell){.kind = CELL_TEXT, .text = name};
+    return 0;
 }
 
 struct cell *columns_cell(const struct columns *columns, const struct series_rows *rows,

@@ -18,6 +18,7 @@ struct columns {
     size_t names_count; /* statistics */
     size_t per_name;    /* columns of one statistic */
     bool has_scalar;    /* the first of them is for scalars */
+    bool has_series;    /* the first column is `series` */
     struct cell *cells; /* one row; all CELL_NONE between rows */
 };
 
@@ -30,6 +31,11 @@ int columns_make(const struct query_options *options, struct series_selection *s
                  bool has_series, const char *const *before, const char *const *after,
                  const char *const *names, size_t names_count, struct columns *ret_columns);
 void columns_free(struct columns *columns);
+
+/* The same columns for the rows of one series, which may be another thread's: cells of its own
+ * (the caller's to free), all CELL_NONE but its name, where several series are shown. 0 or an exit
+ * code, with its message printed; NULL cells then. */
+int columns_of_series(const struct columns *columns, const char *name, struct columns *ret_columns);
 
 /* The cell of statistic `name`, selected element `element` of a series. */
 struct cell *columns_cell(const struct columns *columns, const struct series_rows *rows,

@@ -1,3 +1,4 @@
+#include "jobs.h"
 #include "progress.h"
 #include "statistics_cells.h"
 #include "stats_record.h"
@@ -173,7 +174,13 @@ static int summarise(const struct query_options *options, struct series_rows *ro
     return 0;
 }
 
-static int stats_of_series(const struct query_options *options, struct columns *columns,
+struct stats_command {
+    const struct query_options *options;
+    struct series_selection selection;
+    struct columns columns;
+};
+
+static int stats_of_series(const struct query_options *options, const struct columns *columns,
                            const char *name, struct output *output)
 {
     struct series_rows *rows = NULL;
@@ -188,9 +195,6 @@ static int stats_of_series(const struct query_options *options, struct columns *
         progress_end();
     }
     if (code == 0 && summary.count > 0) {
-        for (size_t i = 0; i < columns->count; i++)
-            columns->cells[i] = (struct cell){.kind = CELL_NONE};
-        columns->cells[0] = (struct cell){.kind = CELL_TEXT, .text = name};
         statistics_fill(options, columns, rows, summary.states, summary.quantiles, summary.signals);
         columns->cells[columns->count - 2] =
             (struct cell){.kind = CELL_TIME, .time_ns = summary.first_ns};
@@ -203,28 +207,47 @@ static int stats_of_series(const struct query_options *options, struct columns *
     return code;
 }
 
+static int write_series(void *context, size_t i, struct output *output)
+{
+    const struct stats_command *command = context;
+    const char *name = command->selection.names[i];
+    struct columns columns;
+    int code = columns_of_series(&command->columns, name, &columns);
+    if (code == 0)
+        code = stats_of_series(command->options, &columns, name, output);
+    free(columns.cells);
+    return code;
+}
+
+static int end_series(void *context, size_t i, int code)
+{
+    struct stats_command *command = context;
+    (void)i;
+    return series_selection_failed(&command->selection, code);
+}
+
 int command_stats(const struct query_options *options)
 {
     static const char *const all_times[][3] = {{"first_time", "last_time", NULL},
                                                {"first_index", "last_index", NULL}};
     const char *const *times = all_times[series_rows_are_indexed(options) ? 1 : 0];
     const char *names[STATISTICS_MAX];
-    struct series_selection selection = {0};
-    struct columns columns = {0};
+    struct stats_command command = {.options = options};
+    struct series_selection *selection = &command.selection;
     struct output *output = NULL;
     statistics_names(options, names);
-    int code = series_select(options, &selection);
+    int code = series_select(options, selection);
     if (code == 0)
-        code = columns_make(options, &selection, true, NULL, times, names,
-                            options->statistics_count, &columns);
+        code = columns_make(options, selection, true, NULL, times, names, options->statistics_count,
+                            &command.columns);
     if (code == 0)
-        code = output_open(options, columns.list, columns.count, &output);
-    for (size_t i = 0; i < selection.count && code == 0 && !output_failed(output); i++)
-        code = series_selection_failed(
-            &selection, stats_of_series(options, &columns, selection.names[i], output));
+        code = output_open(options, command.columns.list, command.columns.count, &output);
+    if (code == 0)
+        code = jobs_run(
+            options, &(struct jobs){selection->count, write_series, end_series, &command}, output);
     code = output_close(output, code);
-    code = code != 0 ? code : selection.code;
-    columns_free(&columns);
-    series_selection_free(&selection);
+    code = code != 0 ? code : selection->code;
+    columns_free(&command.columns);
+    series_selection_free(selection);
     return code;
 }

@@ -1,6 +1,7 @@
 /* From the values of options to what they mean. Every mistake names the option and what it takes.
  */
 #include "clock_ns.h"
+#include "jobs.h"
 #include "query_options.h"
 #include "units.h"
 
@@ -219,6 +220,11 @@ static int convert_own(enum query_command command, const char *const values[OPTI
         }
     }
     const char *lines = values[OPTION_LINES], *age = values[OPTION_MAX_AGE];
+    uint64_t jobs = 0;
+    if (values[OPTION_JOBS] != NULL &&
+        (!units_parse_u64(values[OPTION_JOBS], JOBS_THREADS_MAX, &jobs) || jobs == 0))
+        return wrong(OPTION_JOBS, values[OPTION_JOBS], "a number from 1 to 1024");
+    options->jobs = (unsigned)jobs;
     if (lines != NULL && !units_parse_u64(lines, UINT64_MAX, &options->lines))
         return wrong(OPTION_LINES, lines, "a number of rows");
     options->follow = values[OPTION_FOLLOW] != NULL;

@@ -56,6 +56,8 @@ const struct option_rule option_rules[OPTION_COUNT] = {
     [OPTION_LINES] = {"lines", "N", BIT(COMMAND_TAIL), 'n', "rows (default 10)"},
     [OPTION_FOLLOW] = {"follow", NULL, BIT(COMMAND_TAIL), 'f',
                        "go on with samples as they arrive, until interrupted"},
+    [OPTION_JOBS] = {"jobs", "N", WINDOWED | BIT(COMMAND_STATS) | BIT(COMMAND_DUMP), 'j',
+                     "threads for several series (default: as many as processors)"},
     [OPTION_MAX_AGE] = {"max-age", "D", BIT(COMMAND_STATUS), 0,
                         "series that match GLOB must have been written to within D"},
     [OPTION_GATEWAYS] = {"gateways", NULL, BIT(COMMAND_STATUS), 0,

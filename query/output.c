@@ -60,6 +60,56 @@ void output_flush(struct output *output)
         sink_flush(output->sink);
 }
 
+/* Rows whose looks depend on others stay cells. */
+static void gather_row(struct output *output, const struct cell *cells)
+{
+    sink_write(output->sink, cells, output->columns_count * sizeof *cells);
+}
+
+static const struct output_format output_cells = {.row = gather_row};
+
+int output_gather_open(const struct output *output, output_taker *take, void *context,
+                       struct output **ret_output)
+{
+    struct output *gathering = malloc(sizeof *gathering);
+    if (gathering == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
+    *gathering = (struct output){
+        .options = output->options,
+        .columns = output->columns,
+        .columns_count = output->columns_count,
+        .format = output->format->is_stateless ? output->format : &output_cells,
+    };
+    int code = sink_open_taken(take, context, &gathering->sink);
+    if (code != 0) {
+        free(gathering);
+        return code;
+    }
+    *ret_output = gathering;
+    return 0;
+}
+
+int output_gather_close(struct output *output, int code)
+{
+    if (output == NULL)
+        return code;
+    int closed = sink_close(output->sink, code == 0);
+    free(output);
+    return code != 0 ? code : closed;
+}
+
+void output_take(struct output *output, const void *bytes, size_t count)
+{
+    size_t row = output->columns_count;
+    if (output->format->is_stateless) {
+        sink_write(output->sink, bytes, count);
+        return;
+    }
+    const struct cell *cells = bytes;
+    for (size_t i = 0; i + row <= count / sizeof *cells && !output_failed(output); i += row)
+        output_row(output, cells + i);
+}
+
 bool output_failed(const struct output *output)
 {
     if (output->sink != NULL)

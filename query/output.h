@@ -45,6 +45,16 @@ void output_row(struct output *output, const struct cell *cells);
 void output_numbers(struct output *output, const double *numbers, const int64_t *times_ns,
                     size_t count);
 
+/* An output whose rows are handed to `take`, in pieces, for output_take() of `output`. Not more
+ * than one thread an output. 0 or an exit code, with its message printed. */
+typedef int output_taker(void *context, const void *bytes, size_t count);
+int output_gather_open(const struct output *output, output_taker *take, void *context,
+                       struct output **ret_output);
+/* Returns `code` if that is not 0, else 0 or an exit code, with its message printed; that `take`
+ * gave -ECANCELED is no failure. NULL is allowed. */
+int output_gather_close(struct output *output, int code);
+void output_take(struct output *output, const void *bytes, size_t count);
+
 /* Shows all rows until now. */
 void output_flush(struct output *output);
 

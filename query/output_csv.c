@@ -40,4 +40,4 @@ static void csv_row(struct output *output, const struct cell *cells)
     sink_write(output->sink, "\n", 1);
 }
 
-const struct output_format output_csv = {.begin = csv_begin, .row = csv_row};
+const struct output_format output_csv = {.begin = csv_begin, .row = csv_row, .is_stateless = true};

@@ -13,6 +13,7 @@ struct output_format {
     void (*row)(struct output *output, const struct cell *cells);
     void (*flush)(struct output *output);         /* before sink_flush(); may be NULL */
     int (*end)(struct output *output, bool good); /* frees the state; may be NULL */
+    bool is_stateless;                            /* a row is the same bytes wherever it stands */
 };
 
 struct output {

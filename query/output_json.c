@@ -56,4 +56,5 @@ static void json_row(struct output *output, const struct cell *cells)
     sink_write(output->sink, "}\n", 2);
 }
 
-const struct output_format output_json = {.begin = json_begin, .row = json_row};
+const struct output_format output_json = {
+    .begin = json_begin, .row = json_row, .is_stateless = true};

@@ -3,6 +3,7 @@
 #include "clock_ns.h"
 #include "units.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,8 +23,21 @@ static struct {
     bool on_screen;
 } meter;
 
+static _Thread_local struct {
+    _Atomic uint64_t *total; /* NULL: this thread has the meter */
+    uint64_t done;           /* of the work under way, in *total already */
+} counting;
+
+void progress_count_into(_Atomic uint64_t *total)
+{
+    counting.total = total;
+}
+
 void progress_begin(const char *label, uint64_t total)
 {
+    counting.done = 0;
+    if (counting.total != NULL)
+        return;
     progress_end();
     meter.label = label;
     meter.total = total;
@@ -85,6 +99,11 @@ static size_t terminal_columns(void)
 
 void progress_update(uint64_t done)
 {
+    if (counting.total != NULL) {
+        atomic_fetch_add_explicit(counting.total, done - counting.done, memory_order_relaxed);
+        counting.done = done;
+        return;
+    }
     if (meter.label == NULL || !meter.terminal)
         return;
     int64_t now_ns = clock_monotonic_ns();
@@ -110,6 +129,8 @@ void progress_hide(void)
 
 void progress_end(void)
 {
+    if (counting.total != NULL)
+        return;
     progress_hide();
     meter.label = NULL;
 }

@@ -1,13 +1,17 @@
 /* progress.h - a line on the terminal that says how far long work is.
  *
  * It is written to stderr, only when stderr is a terminal, at most ten times a second, not at all
- * for work that ends within half a second, and it erases itself. One meter at a time; one thread.
- */
+ * for work that ends within half a second, and it erases itself. One meter at a time, of one
+ * thread; others count for it. */
 #ifndef INGEST_PROGRESS_H
 #define INGEST_PROGRESS_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* From now on what this thread does is no meter of its own: the rows it does are added to *total.
+ */
+void progress_count_into(_Atomic uint64_t *total);
 
 /* Starts the meter. `label` says what is being done ("verifying"); it must stay until
  * progress_end(). `total` is in rows; 0: not known, then only the rate is shown. A meter that was

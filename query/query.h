@@ -68,6 +68,7 @@ struct query_options {
     struct query_length window; /* rolling --window; plot --rolling */
     uint64_t step;              /* keep every N-th row; 1 = all */
     uint64_t lines;             /* tail -n */
+    unsigned jobs;              /* threads for several series; 0 = as many as processors */
     bool follow;
     bool gateways;    /* status */
     bool has_max_age; /* status */
@@ -93,6 +94,16 @@ int command_backup(const struct query_options *options);
 /* "ingest-query: ", the message and a line feed on stderr; a running progress meter is ended first.
  * Returns `code`, so that `return query_error(EX_USAGE, ...)` reads well. */
 __attribute__((format(printf, 2, 3))) int query_error(int code, const char *format, ...);
+
+/* What query_error() says in this thread is gathered there (NULL: printed), to be printed later, by
+ * another thread. Zeroed: nothing. */
+struct query_messages {
+    char *text;
+    size_t bytes;
+};
+void query_messages_gather(struct query_messages *messages);
+void query_messages_print(const struct query_messages *messages);
+void query_messages_free(struct query_messages *messages);
 
 /* Tells why a series could not be opened or read; `text` (may be NULL or empty) is what store/
  * said. Returns the exit code. */

@@ -10,6 +10,39 @@
 #include <string.h>
 #include <unistd.h>
 
+static _Thread_local struct query_messages *gathered;
+
+void query_messages_gather(struct query_messages *messages)
+{
+    gathered = messages;
+}
+
+void query_messages_print(const struct query_messages *messages)
+{
+    if (messages->bytes == 0)
+        return;
+    progress_end();
+    fwrite(messages->text, 1, messages->bytes, stderr);
+}
+
+void query_messages_free(struct query_messages *messages)
+{
+    free(messages->text);
+}
+
+/* Without memory for it, a message is printed at once. */
+static bool gather(const char *text)
+{
+    size_t bytes = strlen(PROGRAM ": \n") + strlen(text);
+    char *longer = gathered != NULL ? realloc(gathered->text, gathered->bytes + bytes + 1) : NULL;
+    if (longer == NULL)
+        return false;
+    snprintf(longer + gathered->bytes, bytes + 1, PROGRAM ": %s\n", text);
+    gathered->text = longer;
+    gathered->bytes += bytes;
+    return true;
+}
+
 int query_error(int code, const char *format, ...)
 {
     va_list arguments;
@@ -17,6 +50,8 @@ int query_error(int code, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (gather(text))
+        return code;
     progress_end();
     fprintf(stderr, PROGRAM ": %s\n", text);
     return code;

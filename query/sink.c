@@ -21,7 +21,9 @@ struct sink {
     char *final_path; /* where the file will be: what a symbolic link points to */
     char *temporary;  /* renamed to it in the end; NULL for what is written to as it is */
     int slot;         /* in `leftovers`, or -1 */
-    int error;        /* the first one, as a negative errno */
+    int (*take)(void *context, const void *bytes, size_t count); /* instead of a file; or NULL */
+    void *take_context;
+    int error; /* the first one, as a negative errno */
     size_t used;
     char buffer[BUFFER_BYTES];
 };
@@ -132,16 +134,39 @@ static int open_path(struct sink *sink, const char *path, bool patched)
     return fd;
 }
 
-int sink_open(const char *path, bool patched, struct sink **ret_sink)
+/* Without the buffer, which needs no value. */
+static struct sink *make_sink(const char *path)
 {
     struct sink *sink = malloc(sizeof *sink);
     if (sink == NULL)
-        return query_error(QUERY_FAILED, "out of memory");
-    sink->path = path != NULL ? path : "standard output";
+        return NULL;
+    sink->path = path;
     sink->final_path = sink->temporary = NULL;
-    sink->final_fd = sink->slot = -1;
+    sink->fd = sink->final_fd = sink->slot = -1;
+    sink->take = NULL;
+    sink->take_context = NULL;
     sink->error = 0;
     sink->used = 0;
+    return sink;
+}
+
+int sink_open_taken(int (*take)(void *context, const void *bytes, size_t count), void *context,
+                    struct sink **ret_sink)
+{
+    struct sink *sink = make_sink("output");
+    if (sink == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
+    sink->take = take;
+    sink->take_context = context;
+    *ret_sink = sink;
+    return 0;
+}
+
+int sink_open(const char *path, bool patched, struct sink **ret_sink)
+{
+    struct sink *sink = make_sink(path != NULL ? path : "standard output");
+    if (sink == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
     sink->fd = open_path(sink, path, patched);
     if (sink->fd < 0) {
         int error = sink->fd;
@@ -156,6 +181,10 @@ int sink_open(const char *path, bool patched, struct sink **ret_sink)
 
 static void write_all(struct sink *sink, int fd, const char *bytes, size_t count)
 {
+    if (sink->take != NULL && count > 0 && sink->error == 0) {
+        sink->error = sink->take(sink->take_context, bytes, count);
+        return;
+    }
     while (count > 0 && sink->error == 0) {
         ssize_t done = write(fd, bytes, count);
         if (done < 0) {
@@ -256,7 +285,7 @@ int sink_close(struct sink *sink, bool good)
     }
     int code = 0;
     /* Who closed the pipe has read what was wanted. */
-    if (sink->error != 0 && sink->error != -EPIPE)
+    if (sink->error != 0 && sink->error != -EPIPE && sink->error != -ECANCELED)
         code = query_error(QUERY_FAILED, "cannot write %s: %s", sink->path, strerror(-sink->error));
     free(sink->temporary);
     free(sink->final_path);

@@ -18,6 +18,11 @@ struct sink;
  * in a temporary file first. Prints its message; 0 or an exit code. */
 int sink_open(const char *path, bool patched, struct sink **ret_sink);
 
+/* A sink whose bytes are handed to `take`, what one sink_write() wrote always in one piece. It
+ * returns 0 or a negative errno, which ends the work; -ECANCELED is not told as a failure. */
+int sink_open_taken(int (*take)(void *context, const void *bytes, size_t count), void *context,
+                    struct sink **ret_sink);
+
 void sink_write(struct sink *sink, const void *bytes, size_t count);
 __attribute__((format(printf, 2, 3))) void sink_print(struct sink *sink, const char *format, ...);
 

@@ -113,5 +113,72 @@ class Arrays(QueryTest):
         np.testing.assert_array_equal(times, self.times)
 
 
+class Jobs(QueryTest):
+    """Several threads put out what one does."""
+
+    @classmethod
+    def make(cls, store):
+        random = np.random.default_rng(13)
+        for i in range(40):
+            # Some are so long that others wait for them.
+            count = 60_000 if i in (3, 17) else int(random.integers(1, 3000))
+            store.add("s/%02d" % i, random.standard_normal(count).astype(("f4", "f8")[i % 2]), T0 + np.arange(count) * 10**8)
+        for i in (0, 20, 21, 39):
+            store.add("bad/%02d" % i, np.arange(10.0), T0 + np.arange(10))
+            store.add("bad/%02d+" % i, np.arange(10.0), T0 + np.arange(10))
+            os.truncate(os.path.join(store.path, "series", "bad", "%02d" % i, "values.npy"), 4096)
+
+    def same(self, *arguments, code=0):
+        runs = [self.run_query(*arguments, "--jobs", jobs) for jobs in (1, 2, 3, 60)]
+        for run in runs:
+            self.assertEqual((run.returncode, run.stderr, run.stdout), (code, runs[0].stderr, runs[0].stdout), arguments)
+        return runs[0]
+
+    def test_order(self):
+        for form in ("table", "csv", "json"):
+            for command in (["stats"], ["rolling", "--window", "50"], ["resample", "--every", "7s"], ["dump", "--last", "900"]):
+                with self.subTest(format=form, command=command):
+                    names = [line for line in self.same(*command, "s/*", "--format", form).stdout.splitlines()]
+                    self.assertGreaterEqual(len(names), 40)
+        array = os.path.join(self.store.path, "x.npy")
+        stats = self.same("stats", "s/*", "--format", "npy", "-o", array)
+        self.assertEqual((stats.stdout, np.load(array).shape), (b"", (40, 9)))
+        os.unlink(array)
+
+    def test_long_output(self):
+        """More than is held back for a job whose turn it is."""
+        run = self.same("dump", "s/03", "s/17", "s/0*", "--format", "json")
+        self.assertGreater(len(run.stdout), 4 << 20)
+        rows = self.same("dump", "s/03", "s/17", "--format", "table").stdout.count(b"\n")
+        self.assertEqual(rows, 120_001)
+
+    def test_damage_of_some(self):
+        for command in (["stats"], ["rolling", "--window", "2"], ["resample", "--every", "1s"], ["dump"]):
+            run = self.same(*command, "bad/*", "--format", "csv", code=65)
+            self.assertEqual([line.split(": ")[1].split("/")[-2] for line in run.stderr.decode().splitlines()],
+                             ["00", "20", "21", "39"], run.stderr)
+            self.assertEqual(sorted({line.split(b",")[0] for line in run.stdout.splitlines()[1:]}),
+                             [b"bad/%02d+" % i for i in (0, 20, 21, 39)])
+
+    def test_a_name_that_is_wrong(self):
+        for command in (["stats"], ["dump"]):
+            run = self.same(*command, "s/01", "nowhere", "s/02", "--format", "csv", code=66)
+            self.assertIn(b'no series "nowhere"', run.stderr)
+
+    def test_closed_pipe(self):
+        command = [program("ingest-query"), "--store", self.store.path, "dump", "s/*", "--jobs", "4", "--format", "csv"]
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        run.stdout.readline()
+        run.stdout.close()
+        errors = run.stderr.read()
+        run.stderr.close()
+        self.assertEqual((run.wait(120), errors), (0, b""))
+
+    def test_numbers_that_are_none(self):
+        for value in ("0", "-1", "x", "", "1025"):
+            self.refused(64, "--jobs", "stats", "s/*", "--jobs", value)
+        self.refused(64, "does not take --jobs", "ls", "--jobs", "2")
+
+
 if __name__ == "__main__":
     unittest.main()
