@@ -29,6 +29,9 @@
 /* A frame up to this is always received: it may be too large a batch, and is answered. */
 #define FRAME_BYTES_MAX_LEAST (UINT64_C(16) << 20)
 
+/* A gateway from which nothing came for so long may have lost its place in a series. */
+#define SESSION_SILENT_NS (3600 * NS_PER_S)
+
 /* How long answers may take to get out when the daemon ends. */
 #define LINGER_MS 1000
 
@@ -77,12 +80,16 @@ static int daemon_seed_session(uint64_t id, uint64_t stored, void *context)
     return 0;
 }
 
-/* A head's entry may be evicted when its batch is durable. A session that the table forgot was
- * quiet for longer than any tick. */
-static bool daemon_session_is_durable(uint64_t id, uint64_t sequence, void *context)
+/* A batch that was taken in part by a series, and that its gateway never sent again, would hold its
+ * place there for ever: sixteen of them shut the series for all others. */
+static bool daemon_may_forget(uint64_t id, uint64_t sequence, void *context)
 {
-    const struct session *session = session_table_find(context, id);
-    return session == NULL || session->durable >= sequence;
+    const struct daemon *daemon = context;
+    int64_t since_ns = daemon->now_ns - SESSION_SILENT_NS;
+    /* Of a session that the journal has nothing was heard yet. */
+    if (since_ns < daemon->opened_ns)
+        since_ns = 0;
+    return session_table_may_forget(daemon->sessions, id, sequence, since_ns);
 }
 
 /* How the store was found, and what it took to bring it back. */
@@ -147,7 +154,7 @@ static int daemon_open_store(struct daemon *daemon)
     }
     applier_set_rules(daemon->applier, daemon->rules, daemon->current->max_future_ns);
     applier_set_pause(daemon->applier, heartbeat_pause, daemon);
-    store_set_session_oracle(daemon->store, daemon_session_is_durable, daemon->sessions);
+    store_set_session_oracle(daemon->store, daemon_may_forget, daemon);
     return 0;
 }
 
@@ -236,8 +243,11 @@ static void daemon_log_start(const struct daemon *daemon, int64_t began_ns)
 int daemon_open(struct daemon *daemon, const struct options *options, struct config *config)
 {
     int64_t began_ns = clock_monotonic_ns();
-    *daemon =
-        (struct daemon){.options = options, .started = config, .current = config, .signal_fd = -1};
+    *daemon = (struct daemon){.options = options,
+                              .started = config,
+                              .current = config,
+                              .signal_fd = -1,
+                              .opened_ns = began_ns};
     refusals_init(&daemon->refusals);
     if (notify_open(&daemon->notify) < 0)
         log_warning("NOTIFY_SOCKET is no address: the service manager is told nothing");

@@ -95,6 +95,7 @@ struct daemon {
     size_t flusher_watch;
     size_t checkpointer_watch;
     const struct client *writer; /* of the frame at hand; NULL: it may not write any more */
+    int64_t opened_ns;           /* monotonic */
     int64_t now_ns;              /* monotonic, taken once a round */
     int64_t catch_up_next_ns;    /* monotonic: summaries that lag have their turn */
     bool is_stopping;

@@ -156,6 +156,13 @@ struct session *session_table_add(struct session_table *table, uint64_t id)
     return session;
 }
 
+bool session_table_may_forget(const struct session_table *table, uint64_t id, uint64_t sequence,
+                              int64_t since_ns)
+{
+    const struct session *session = session_table_find(table, id);
+    return session == NULL || session->durable >= sequence || session->heard_ns < since_ns;
+}
+
 void session_table_touch(struct session_table *table, struct session *session, int64_t now_ns)
 {
     session->heard_ns = now_ns;

@@ -56,6 +56,12 @@ struct session *session_table_find(const struct session_table *table, uint64_t i
 /* Adds a session that is not there; the oldest goes if the table is full. NULL: no memory. */
 struct session *session_table_add(struct session_table *table, uint64_t id);
 
+/* Whether a series that needs the place may forget that it has a batch of the session: it is
+ * durable, or nobody has asked for so long that the gateway is taken for gone (nothing was heard
+ * since then; or the table has forgotten it, which takes longer than any tick). */
+bool session_table_may_forget(const struct session_table *table, uint64_t id, uint64_t sequence,
+                              int64_t since_ns);
+
 /* The session was heard of now. */
 void session_table_touch(struct session_table *table, struct session *session, int64_t now_ns);
 

@@ -30,12 +30,14 @@
 #define CATCH_UP_NS       NS_PER_MS
 #define CATCH_UP_PAUSE_NS (100 * NS_PER_MS)
 
-/* At the end: what has arrived is there when nothing came for so long, and nobody may hold up the
- * end for longer than that. */
-#define DRAIN_QUIET_MS 100
-#define DRAIN_MAX_NS   (5 * NS_PER_S)
-#define LAST_TRIES     50
-#define LAST_PAUSE_NS  (10 * NS_PER_MS)
+/* At the end: what had arrived is there when nothing came for so long; or, where gateways go on
+ * sending, when after so long everything was taken once. Nobody holds up the end for longer than
+ * the last. */
+#define DRAIN_QUIET_MS   100
+#define DRAIN_SETTLED_NS (500 * NS_PER_MS)
+#define DRAIN_MAX_NS     (5 * NS_PER_S)
+#define LAST_TRIES       50
+#define LAST_PAUSE_NS    (10 * NS_PER_MS)
 
 /* Takes what has come in on a socket; true when it is empty now. */
 static bool turn_receive(struct daemon *daemon, size_t socket, uint64_t *ret_frame_count)
@@ -113,10 +115,11 @@ static uint64_t turn_once(struct daemon *daemon, int timeout_ms, bool *ret_is_id
  * its way in them, answers too. */
 static void turn_drain(struct daemon *daemon)
 {
-    int64_t deadline_ns = clock_monotonic_ns() + DRAIN_MAX_NS;
-    int64_t quiet_ns = clock_monotonic_ns() + DRAIN_QUIET_MS * NS_PER_MS;
+    int64_t began_ns = clock_monotonic_ns();
+    int64_t quiet_ns = began_ns + DRAIN_QUIET_MS * NS_PER_MS;
     bool is_idle = false;
-    while (daemon->exit_code == 0 && daemon->now_ns < deadline_ns && daemon->now_ns < quiet_ns) {
+    while (daemon->exit_code == 0 && daemon->now_ns < quiet_ns &&
+           daemon->now_ns < began_ns + (is_idle ? DRAIN_SETTLED_NS : DRAIN_MAX_NS)) {
         uint64_t frame_count = turn_once(daemon, is_idle ? DRAIN_QUIET_MS / 10 : 0, &is_idle);
         if (frame_count > 0)
             quiet_ns = daemon->now_ns + DRAIN_QUIET_MS * NS_PER_MS;

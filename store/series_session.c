@@ -114,6 +114,9 @@ void series_session_write(struct series *series, unsigned slot, uint64_t session
         series->session_sequence = sequence;
         return;
     }
+    uint64_t evicted = entry_load(series, slot, HEAD_SESSION_ID);
+    if (evicted != 0 && series->partials != NULL)
+        store_partials_drop(series->store, series, evicted);
     entry_store(series, slot, HEAD_SESSION_ID, 0);
     entry_store(series, slot, HEAD_SESSION_BEFORE, 0);
     entry_store(series, slot, HEAD_SESSION_COUNT, count_after);

@@ -326,8 +326,8 @@ int store_for_each_session(struct store *store,
                            int (*visit)(uint64_t session, uint64_t stored, void *context),
                            void *context);
 
-/* Sequences of a session up to here are durable: an entry may be evicted from a full head only
- * then. The callback is asked when an entry must go. Without one any entry may go. */
+/* Asked when an entry must go from a full head: whether that of the session may, since its batch is
+ * durable or nobody will send it again. Without a callback any entry may go. */
 void store_set_session_oracle(struct store *store,
                               bool (*is_durable)(uint64_t session, uint64_t sequence,
                                                  void *context),

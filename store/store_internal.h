@@ -171,6 +171,8 @@ int store_partials_add(struct store *store, struct series *series,
                        const struct journal_entry *entry);
 size_t store_partials_of(const struct series *series,
                          struct journal_entry ret_entries[HEAD_SESSION_SLOTS]);
+/* The session's entry was evicted. */
+void store_partials_drop(struct store *store, struct series *series, uint64_t session);
 /* Drops those that these sessions have passed. -ENOMEM. */
 int store_partials_prune(struct store *store, const struct store_session *sessions, size_t count);
 void store_partials_forget(struct store *store, struct series *series);

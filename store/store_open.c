@@ -15,6 +15,7 @@
 /* ---- the folder ---- */
 
 struct contents {
+    bool has_state;
     bool has_ours;
     bool has_others;
 };
@@ -23,12 +24,39 @@ static int note_entry(const char *entry, bool is_folder, void *context)
 {
     struct contents *contents = context;
     (void)is_folder;
+    if (strcmp(entry, STORE_STATE_FILE) == 0)
+        contents->has_state = true;
     if (strcmp(entry, STORE_LOCK_FILE) == 0 || strcmp(entry, STORE_STATUS_FILE) == 0 ||
         strcmp(entry, STORE_STATE_FILE) == 0 || strcmp(entry, STORE_SERIES_DIR) == 0)
         contents->has_ours = true;
     else if (strcmp(entry, "lost+found") != 0)
         contents->has_others = true;
     return 0;
+}
+
+/* Of a store that begins, the folders above may be new too: it is found after a power cut only if
+ * they are. What may not be opened is not ours, and was there before. */
+static int sync_parents(const char *path)
+{
+    char *parent = strdup(path);
+    if (parent == NULL)
+        return -ENOMEM;
+    int result = 0;
+    size_t length = strlen(parent);
+    do {
+        while (length > 0 && parent[length - 1] == '/')
+            length--;
+        while (length > 0 && parent[length - 1] != '/')
+            length--;
+        parent[length] = '\0';
+        int fd = fs_open_folder_at(FS_HERE, length > 0 ? parent : ".");
+        result = fd < 0 ? 0 : fs_sync_folder(fd);
+        if (result != -EIO)
+            result = 0;
+        fs_close(fd);
+    } while (length > 1 && result == 0);
+    free(parent);
+    return result;
 }
 
 /* Makes the folder where there is none; a folder full of something else is a
@@ -47,6 +75,11 @@ static int open_folder(struct store *store, const char *path, struct error_text 
         return error_set_errno(error, result, "cannot open the store %s", path);
     if (contents.has_others && !contents.has_ours)
         return error_set(error, -ENOTEMPTY, "%s is not empty and is not a store", path);
+    if (!contents.has_state) {
+        result = sync_parents(path);
+        if (result < 0)
+            return error_set_errno(error, result, "cannot sync the folders above %s", path);
+    }
     return 0;
 }
 

@@ -43,6 +43,23 @@ static int compare_sessions(const void *a, const void *b)
     return left->session < right->session ? -1 : left->session > right->session;
 }
 
+static void unlink_partial(struct store *store, struct series_partial **link)
+{
+    struct series_partial *partial = *link;
+    *link = partial->next;
+    free(partial);
+    store->partial_count--;
+}
+
+void store_partials_drop(struct store *store, struct series *series, uint64_t session)
+{
+    struct series_partial **link = &series->partials;
+    while (*link != NULL && (*link)->entry.session != session)
+        link = &(*link)->next;
+    if (*link != NULL)
+        unlink_partial(store, link);
+}
+
 /* Drops those of a series whose session has passed them; all of them without sessions. */
 static void prune_series(struct store *store, struct series *series,
                          const struct store_session *sessions, size_t count)
@@ -56,13 +73,10 @@ static void prune_series(struct store *store, struct series *series,
                              : NULL;
         bool is_over =
             sessions == NULL || (session != NULL && session->stored >= partial->entry.sequence);
-        if (!is_over) {
+        if (is_over)
+            unlink_partial(store, link);
+        else
             link = &partial->next;
-            continue;
-        }
-        *link = partial->next;
-        free(partial);
-        store->partial_count--;
     }
 }
 

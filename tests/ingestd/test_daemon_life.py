@@ -109,6 +109,22 @@ class Stop(unittest.TestCase):
             self.assertEqual(daemon.process.poll(), 0)
             self.assertLess(time.monotonic() - began, 15)
 
+    def test_ends_soon_under_a_steady_load(self):
+        """What had arrived is taken; what goes on arriving is not waited for."""
+        with Daemon(RING) as daemon:
+            push = daemon.push()
+            frame = encode_batch([block("steady", "f8", [1.0], clock=ARRIVAL)])
+            for _ in range(100):
+                push.socket.send(frame)
+            daemon.process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            while daemon.process.poll() is None and time.monotonic() - began < 20:
+                push.socket.send(frame, zmq.NOBLOCK)
+                time.sleep(0.001)
+            self.assertEqual(daemon.process.poll(), 0)
+            self.assertLess(time.monotonic() - began, 4, "and not the five seconds that a flood may take")
+            self.assertGreaterEqual(daemon.count("steady"), 100)
+
     def test_a_wait_is_answered_at_the_stop(self):
         with Daemon(RING + "[flush]\ninterval = 1h\n") as daemon:
             client = daemon.dealer()

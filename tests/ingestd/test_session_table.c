@@ -38,6 +38,23 @@ static void oldest_goes_when_full(void **state)
     session_table_free(table);
 }
 
+static void a_batch_may_be_forgotten(void **state)
+{
+    (void)state;
+    struct session_table *table;
+    assert_int_equal(session_table_new(3, &table), 0);
+    struct session *session = session_table_add(table, 1);
+    session->durable = 5;
+    assert_true(session_table_may_forget(table, 1, 5, 0));
+    assert_false(session_table_may_forget(table, 1, 6, 0)); /* not durable */
+    assert_true(session_table_may_forget(table, 1, 6, 1));  /* not heard of since the start */
+    session_table_touch(table, session, 100);
+    assert_false(session_table_may_forget(table, 1, 6, 100));
+    assert_true(session_table_may_forget(table, 1, 6, 101));
+    assert_true(session_table_may_forget(table, 2, 1, 0)); /* not known any more */
+    session_table_free(table);
+}
+
 static void evicted_session_leaves_the_lists(void **state)
 {
     (void)state;
@@ -115,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_was_added),
         cmocka_unit_test(oldest_goes_when_full),
+        cmocka_unit_test(a_batch_may_be_forgotten),
         cmocka_unit_test(evicted_session_leaves_the_lists),
         cmocka_unit_test(lists_take_and_give_in_any_order),
         cmocka_unit_test(counts_who_was_heard_of),

@@ -136,6 +136,31 @@ static void test_only_durable_sessions_go(void **state)
     assert_appended(series, 101, 3);
 }
 
+/* Sixteen gateways that are gone left batches that were taken in part. One that takes the place of
+ * another takes that of its entry in the journal too. */
+static void test_partials_go_with_their_entries(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series *series = make(fixture, "partial");
+    struct journal_entry entries[HEAD_SESSION_SLOTS];
+    store_set_session_oracle(fixture->store, oracle, &durable_sessions_below);
+    durable_sessions_below = 0;
+    for (uint64_t session = 101; session <= 116; session++) {
+        assert_appended(series, session, 1);
+        assert_int_equal(store_note_partial(fixture->store, session, 1), 0);
+    }
+    assert_int_equal(fixture->store->partial_count, 16);
+    assert_false(series_takes(series, 1, 0, 117));
+    durable_sessions_below = 102;
+    assert_true(series_takes(series, 1, 0, 117));
+    assert_appended(series, 117, 1);
+    assert_int_equal(store_note_partial(fixture->store, 117, 1), 0);
+    assert_int_equal(fixture->store->partial_count, 16);
+    assert_int_equal(store_partials_of(series, entries), 16);
+    for (unsigned i = 0; i < 16; i++)
+        assert_int_not_equal(entries[i].session, 101);
+}
+
 /* What the words of an append of (session 7, sequence 6) are after each store, over an entry (7, 5,
  * count 10, before 4). The kill comes before count becomes 11. */
 static void test_kill_between_the_words_of_a_known_session(void **state)
@@ -275,6 +300,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_session_0_is_none, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_words_of_an_entry, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_seventeenth_session_evicts_the_oldest, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_partials_go_with_their_entries, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_only_durable_sessions_go, fixture_setup,
                                         fixture_teardown),
