@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define PIECE 16384 /* samples a call: what is in between stays in the cache */
-#define BLOCK 1024  /* floats that are widened at once */
+#define BLOCK 1024  /* samples that something is done with on the way to the kernels */
 #define LANES 16
 
 /* Loops that are not ours, in the widest vectors of the processor as well. */
@@ -205,8 +205,8 @@ int bench_span(const int64_t *times_ns, const double *samples, size_t count, int
     void *memory = bytes > 0 ? malloc(bytes) : NULL;
     if (memory != NULL)
         spans = stats_spans_init(memory, longest, PIECE, span_ns);
-    for (size_t i = 0; spans != NULL && moments != NULL && i < count; i += 4096) {
-        size_t take = count - i < 4096 ? count - i : 4096;
+    for (size_t i = 0; spans != NULL && moments != NULL && i < count; i += BLOCK) {
+        size_t take = count - i < BLOCK ? count - i : BLOCK;
         stats_spans_slide(spans, times_ns + i, take, lengths);
         stats_moments_slide(moments, samples + i, lengths, take, ret_means + i, ret_vars + i, NULL);
     }

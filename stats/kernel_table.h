@@ -5,6 +5,8 @@
 
 #include "kernel_vector.h"
 
+#include <string.h>
+
 #include "kernel_moments.h"
 
 #include "kernel_extremes.h"

@@ -73,7 +73,7 @@ struct moments_results {
 };
 
 /* Windows that end with samples [from, to) of the tile that begins at `tile` (tile <= from), of any
- * lengths, with or without what is not finite. */
+ * lengths, with or without what is not finite. The tile becomes a chunk where it ends at `to`. */
 void moments_any_windows(struct stats_moments *moments, const struct moments_input *input,
                          uint64_t tile, uint64_t from, uint64_t to,
                          const struct moments_results *ret);

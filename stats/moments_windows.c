@@ -152,11 +152,12 @@ static void add_old(const struct stats_moments *moments, const struct moments_in
     }
 }
 
-/* All windows of a tile that hold a common middle [top, tile), whose state is given. */
+/* All windows of a tile that hold a common middle [top, tile), whose state is given. What is finite
+ * of the tile is summed up in ret_tile. */
 static void windows_with_middle(struct stats_moments *moments, const struct moments_input *input,
                                 const uint64_t *begins, uint64_t tile, uint64_t from, size_t count,
                                 const struct chunk_state *middle, uint64_t top,
-                                const struct moments_results *ret)
+                                const struct moments_results *ret, struct stats_sums *ret_tile)
 {
     struct stats_window_sums sums;
     double sum[STATS_TILE], squares[STATS_TILE];
@@ -170,8 +171,9 @@ static void windows_with_middle(struct stats_moments *moments, const struct mome
     double base_squares = middle->m2 + base * rho;
     size_t skip = (size_t)(from - tile);
     moments->kernels->prefixes(moments_sample(input, tile), skip + count, anchor, sum, squares);
+    *ret_tile = (struct stats_sums){anchor, sum[skip + count - 1], squares[skip + count - 1]};
     for (size_t k = 0; k < count; k++) {
-        sums.count[k] = (double)(from + k + 1 - begins[k]);
+        sums.count[k] = (double)(int64_t)(from + k + 1 - begins[k]);
         sums.sum[k] = base + sum[skip + k];
         sums.squares[k] = base_squares + squares[skip + k];
     }
@@ -197,12 +199,13 @@ static void short_windows(struct stats_moments *moments, const struct moments_in
                           const uint64_t *begins, uint64_t from, size_t count, double *ret_means,
                           double *ret_vars)
 {
-    double sum[PIECE + 1] = {0}, squares[PIECE + 1] = {0};
+    double sum[PIECE + 1], squares[PIECE + 1];
     struct stats_window_sums sums;
     uint64_t low = begins[0];
     size_t samples = (size_t)(from + count - low);
     struct stats_sums all = {.anchor = *moments_sample(input, low + samples / 2)};
     bool together = samples <= PIECE;
+    sum[0] = squares[0] = 0;
     if (together) {
         moments->kernels->sums(moments_sample(input, low), samples, &all);
         double offset = all.sum / (double)samples;
@@ -228,12 +231,47 @@ static void short_windows(struct stats_moments *moments, const struct moments_in
     }
 }
 
+/* The state of a whole tile. Sums about another anchor are believed when a fair part of them is the
+ * tile's own; NaN never is. */
+static struct chunk_state chunk_of_tile(const struct stats_moments *moments, const double *samples,
+                                        const struct stats_sums *sums)
+{
+    double lo = sums->sum / STATS_TILE, m2 = sums->squares - sums->sum * lo;
+    if (!moments->rule.sums && m2 >= 1e-2 * sums->squares)
+        return (struct chunk_state){STATS_TILE, sums->anchor, lo, m2};
+    return moments_chunk(moments, samples, STATS_TILE);
+}
+
+/* Windows that hold what is not finite, or whose sums are looked for without a middle. */
+static void windows_one_by_one(struct stats_moments *moments, const struct moments_input *input,
+                               const uint64_t *begins, uint64_t from, size_t count, bool apart,
+                               const struct moments_results *ret)
+{
+    for (size_t k = 0; k < count; k++) {
+        uint64_t end = from + k + 1;
+        const struct stats_special *special = ret->special != NULL ? &ret->special[k] : NULL;
+        bool empty =
+            special != NULL &&
+            special->missing + special->plus_infinite + special->minus_infinite == end - begins[k];
+        if (empty) {
+            ret->means[k] = moments->rule.sums ? 0 : (double)NAN;
+            ret->vars[k] = (double)NAN;
+        } else if (apart) {
+            moments_window_alone(moments, input, begins[k], end, &ret->means[k], &ret->vars[k]);
+        }
+        if (special != NULL)
+            moments_apply_special(moments, special, (size_t)(end - begins[k]), &ret->means[k],
+                                  &ret->vars[k]);
+    }
+}
+
 void moments_any_windows(struct stats_moments *moments, const struct moments_input *input,
                          uint64_t tile, uint64_t from, uint64_t to,
                          const struct moments_results *ret)
 {
-    uint64_t begins[STATS_TILE] = {0};
+    uint64_t begins[STATS_TILE];
     double unused[STATS_TILE];
+    struct stats_sums tile_sums = {.squares = (double)NAN};
     size_t count = (size_t)(to - from);
     struct moments_results results = *ret;
     if (results.vars == NULL)
@@ -250,8 +288,8 @@ void moments_any_windows(struct stats_moments *moments, const struct moments_inp
     struct chunk_state middle = {0};
     if (moments->tiles.queue.slots != NULL && top < tile)
         middle = chunk_queue_from(&moments->tiles.queue, chunk);
-    bool apart = middle.count == 0;
-    for (size_t k = 0; apart && ret->special == NULL && !moments->rule.sums && k < count;) {
+    bool apart = middle.count == 0, special = ret->special != NULL;
+    for (size_t k = 0; apart && !special && !moments->rule.sums && k < count;) {
         /* About as far as an anchor is good. */
         size_t block = (size_t)(2 * (from + k + 1 - begins[k]));
         block = block < 8 ? 8 : block;
@@ -260,25 +298,14 @@ void moments_any_windows(struct stats_moments *moments, const struct moments_inp
                       results.vars + k);
         k += block;
     }
-    if (apart && ret->special == NULL && !moments->rule.sums)
-        return;
     if (!apart)
-        windows_with_middle(moments, input, begins, tile, from, count, &middle, top, &results);
-    for (size_t k = 0; k < count; k++) {
-        uint64_t end = from + k + 1;
-        const struct stats_special *special = ret->special != NULL ? &ret->special[k] : NULL;
-        bool empty =
-            special != NULL &&
-            special->missing + special->plus_infinite + special->minus_infinite == end - begins[k];
-        if (empty) {
-            results.means[k] = moments->rule.sums ? 0 : (double)NAN;
-            results.vars[k] = (double)NAN;
-        } else if (apart) {
-            moments_window_alone(moments, input, begins[k], end, &results.means[k],
-                                 &results.vars[k]);
-        }
-        if (special != NULL)
-            moments_apply_special(moments, special, (size_t)(end - begins[k]), &results.means[k],
-                                  &results.vars[k]);
-    }
+        windows_with_middle(moments, input, begins, tile, from, count, &middle, top, &results,
+                            &tile_sums);
+    if (special || (apart && moments->rule.sums))
+        windows_one_by_one(moments, input, begins, from, count, apart, &results);
+    if (special)
+        tile_sums.squares = (double)NAN;
+    if (to - tile == STATS_TILE)
+        chunk_queue_push(&moments->tiles.queue,
+                         chunk_of_tile(moments, moments_sample(input, tile), &tile_sums));
 }

@@ -95,9 +95,6 @@ static void slide_any(struct stats_moments *moments, const struct moments_input 
     bool any = moments_count_special(moments, input, from, to, special);
     struct moments_results results = {output->means, output->vars, any ? special : NULL};
     moments_any_windows(moments, input, tile, from, to, &results);
-    if (to - tile == STATS_TILE)
-        chunk_queue_push(&moments->tiles.queue,
-                         moments_chunk(moments, moments_sample(input, tile), STATS_TILE));
     advance(output, (size_t)(to - from), results.special);
 }
 

@@ -68,10 +68,13 @@ void stats_spans_slide(struct stats_spans *spans, const int64_t *times_ns, size_
     assert(spans->end + count <= spans->capacity);
     memcpy(spans->times_ns + spans->end, times_ns, count * sizeof *times_ns);
     for (size_t i = 0; i < count; i += GROUP) {
-        int64_t cuts[GROUP];
+        int64_t cuts[GROUP], back_ns = spans->span_ns - 1;
         size_t begins[GROUP], group = count - i < GROUP ? count - i : GROUP;
-        for (size_t k = 0; k < group; k++) {
-            if (__builtin_sub_overflow(times_ns[i + k], spans->span_ns - 1, &cuts[k]))
+        bool from_the_beginning = times_ns[i] < INT64_MIN + back_ns;
+        for (size_t k = 0; !from_the_beginning && k < group; k++)
+            cuts[k] = times_ns[i + k] - back_ns;
+        for (size_t k = 0; from_the_beginning && k < group; k++) {
+            if (__builtin_sub_overflow(times_ns[i + k], back_ns, &cuts[k]))
                 cuts[k] = INT64_MIN;
         }
         spans->begin =
