@@ -5,6 +5,7 @@
 #include "series_name.h"
 #include "series_rows.h"
 #include "sink.h"
+#include "stats_block.h"
 #include "verify.h"
 
 #include <errno.h>
@@ -112,7 +113,11 @@ static void verify_one(struct verification *work, const char *name, const struct
 
 static void verify_all(struct verification *work, const struct series_selection *selection)
 {
-    const struct verify_sink sink = {report_finding, report_progress, work};
+    const struct verify_sink sink = {.finding = report_finding,
+                                     .progress = report_progress,
+                                     .context = work,
+                                     .make = stats_block_make,
+                                     .merge = stats_block_merge};
     bool whole_store = work->options->names_count == 0;
     progress_begin("verifying", count_rows(work->options, selection));
     for (size_t i = 0; i < selection->count; i++)
@@ -146,7 +151,7 @@ static void print_summary(const struct verify_totals *totals)
  */
 static int verify_due(struct verification *work)
 {
-    const struct verify_sink sink = {report_finding, NULL, work};
+    const struct verify_sink sink = {.finding = report_finding, .context = work};
     int code = open_output(work);
     if (code != 0)
         return code;

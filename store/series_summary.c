@@ -170,6 +170,9 @@ static int grow_level(struct series *series, unsigned level, uint64_t records)
         store_budget_check_growth(series->store, (rows - column->row_count) * column->row_bytes);
     if (result == 0)
         result = column_grow_file(column, place_of(series, level, path), rows);
+    /* A sync that failed has lost some of the records, and the next one says that all is well. */
+    if (result == -EIO)
+        return -EBADMSG;
     if (result == 0)
         result = column_grow_shape(column, rows);
     account(series);
@@ -292,6 +295,12 @@ void series_summary_watch(struct series *series)
         series->summary_next = next;
 }
 
+static void settle(struct series *series, int result)
+{
+    if ((result == -EBADMSG || result == -ENOENT) && series->words != NULL)
+        discard(series);
+}
+
 void series_summarise_appended(struct series *series)
 {
     uint64_t next = next_row(series);
@@ -300,6 +309,7 @@ void series_summarise_appended(struct series *series)
         result = summarise_block(series, next, false);
         next = next_row(series);
     }
+    settle(series, result);
     /* What failed is still to be made. */
     series_summary_watch(series);
 }
@@ -330,7 +340,6 @@ int series_summarise(struct series *series, int64_t until_ns)
     }
     if (series_check_lost(series))
         return -EBADF;
-    if ((result == -EBADMSG || result == -ENOENT) && series->words != NULL)
-        discard(series);
+    settle(series, result);
     return result;
 }

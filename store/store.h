@@ -9,6 +9,7 @@
 #include "error_text.h"
 #include "series_type.h"
 #include "store_format.h"
+#include "summary_form.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,16 +74,6 @@ void store_close(struct store *store);
 /* Limits may change while the store is open (reload). */
 int store_set_limits(struct store *store, const struct store_limits *limits,
                      struct error_text *error);
-
-/* The arithmetic of block summaries (docs/format.md, "Summaries"), which the store does not know:
- * `records` are of SUMMARY_WORDS doubles, one for each element. */
-
-/* `count` rows of `elements` elements each, C order, at any alignment -> one record an element. */
-typedef void store_summary_make(const char dtype[2], const void *rows, size_t count,
-                                size_t elements, double *ret_records);
-/* `count` x `elements` records -> `elements` records. */
-typedef void store_summary_merge(const double *records, size_t count, size_t elements,
-                                 double *ret_records);
 
 /* From now on summaries are kept of every series that can have them: of what is appended as it is
  * appended, of what is there already by store_catch_up(). Without this none are; those that are

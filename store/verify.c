@@ -61,6 +61,8 @@ static int verify_open_series(struct verify_work *work)
         r = is_regular ? verify_runs(work, &snapshot) : verify_explicit_times(work, &snapshot);
         if (r == 0)
             verify_last_time(work);
+        if (r == 0 && work->sink->make != NULL)
+            r = verify_summaries(work, &snapshot);
         work->totals->rows += snapshot.count - snapshot.first;
     } else if (r == -EBADMSG) {
         /* Which word, or which run? When neither was found out yet, the runs are looked at as far

@@ -1,7 +1,9 @@
-/* verify.h - finds damage: every header, head, length, time order and run of a series or of a
- * store. Reads only. */
+/* verify.h - finds damage: every header, head, length, time order, run and summary of a
+ * series or of a store. Reads only. */
 #ifndef INGEST_VERIFY_H
 #define INGEST_VERIFY_H
+
+#include "summary_form.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +19,9 @@ struct verify_sink {
     /* Now and then; may be NULL. */
     void (*progress)(const struct verify_progress *progress, void *context);
     void *context;
+    /* The arithmetic of summaries; NULL: they are not looked at. */
+    store_summary_make *make;
+    store_summary_merge *merge;
 };
 
 struct verify_totals {

@@ -97,6 +97,7 @@ enum head_problem {
     PROBLEM_COUNT_ROWS,
     PROBLEM_RUNS_COUNT,
     PROBLEM_RESERVED,
+    PROBLEM_SUMMARISED,
     PROBLEM_VALUES_ROWS,
     PROBLEM_STAMPS_ROWS,
     /* One bit a slot from here on. */
@@ -116,10 +117,11 @@ static void head_look(const struct reader *reader, int64_t words[HEAD_WORDS])
     for (unsigned w = HEAD_SESSIONS; w < HEAD_WORDS; w++)
         words[w] = atomic_load_explicit(&live[w], memory_order_acquire);
     words[HEAD_DURABLE] = atomic_load_explicit(&live[HEAD_DURABLE], memory_order_acquire);
+    words[HEAD_SUMMARISED] = atomic_load_explicit(&live[HEAD_SUMMARISED], memory_order_acquire);
     words[HEAD_COUNT] = atomic_load_explicit(&live[HEAD_COUNT], memory_order_acquire);
     words[HEAD_FRONTIER] = atomic_load_explicit(&live[HEAD_FRONTIER], memory_order_acquire);
     for (unsigned w = 0; w < HEAD_SESSIONS; w++)
-        if (w != HEAD_DURABLE && w != HEAD_COUNT && w != HEAD_FRONTIER)
+        if (w != HEAD_DURABLE && w != HEAD_SUMMARISED && w != HEAD_COUNT && w != HEAD_FRONTIER)
             words[w] = atomic_load_explicit(&live[w], memory_order_acquire);
 }
 
@@ -181,6 +183,10 @@ static uint64_t head_problems(const struct reader *reader, const int64_t words[H
                                words[HEAD_RUNS_COUNT] < 0 || rows < 0},
         {PROBLEM_DURABLE, words[HEAD_DURABLE] > count},
         {PROBLEM_FRONTIER, frontier < count},
+        {PROBLEM_SUMMARISED, words[HEAD_SUMMARISED] != 0 &&
+                                 (words[HEAD_SUMMARISED] < 0 || words[HEAD_SUMMARISED] > count ||
+                                  (uint64_t)words[HEAD_SUMMARISED] % SUMMARY_BLOCK_ROWS != 0 ||
+                                  reader_summary_levels(reader) == 0)},
         /* A block is never longer than the ring. */
         {PROBLEM_FRONTIER_FAR,
          is_ring && count >= 0 && frontier > count && frontier - count > capacity},
@@ -243,6 +249,12 @@ static void report_problem(struct verify_work *work, unsigned bit, const int64_t
     case PROBLEM_DURABLE:
         verify_report(work, SERIES_HEAD_FILE, "durable %" PRId64 " is above the count %" PRId64,
                       words[HEAD_DURABLE], words[HEAD_COUNT]);
+        return;
+    case PROBLEM_SUMMARISED:
+        verify_report(work, SERIES_HEAD_FILE,
+                      "%" PRId64 " rows are summarised, of %" PRId64
+                      ": no number of whole blocks that are there",
+                      words[HEAD_SUMMARISED], words[HEAD_COUNT]);
         return;
     case PROBLEM_FRONTIER:
         verify_report(work, SERIES_HEAD_FILE,

@@ -44,6 +44,9 @@ void verify_last_time(struct verify_work *work);
 int verify_journal(const char *store_path, int folder, const struct verify_sink *sink,
                    struct verify_totals *totals);
 
+/* ---- verify_summaries.c: every record against its rows. 0, -ENOMEM ---- */
+int verify_summaries(struct verify_work *work, const struct reader_snapshot *snapshot);
+
 /* ---- verify_meta.c ---- */
 void verify_meta(struct verify_work *work);
 

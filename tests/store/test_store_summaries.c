@@ -4,6 +4,7 @@
 
 #include "reader.h"
 #include "summary_form.h"
+#include "verify.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -513,6 +514,73 @@ static void test_no_room(void **state)
     free(model.rows);
 }
 
+static void note(const char *file, const char *text, void *context)
+{
+    snprintf(context, 256, "%s: %s", file, text);
+}
+
+/* What verify finds last; "" = nothing. */
+static void verify(const struct model *model, const char *wanted)
+{
+    char found[256] = "";
+    struct verify_sink sink = {.finding = note, .context = found, .make = make, .merge = merge};
+    struct verify_totals totals = {0};
+    assert_int_equal(verify_series(model->fixture->path, model->name, &sink, &totals), 0);
+    if (wanted[0] == '\0' ? found[0] != '\0' : strstr(found, wanted) == NULL)
+        fail_msg("verify finds \"%s\", not \"%s\"", found, wanted);
+    assert_int_equal(totals.findings > 0, wanted[0] != '\0');
+}
+
+static void swap_word(const struct model *model, const char *file, uint64_t record, unsigned word,
+                      double *value)
+{
+    uint64_t at = NPY_HEADER_BYTES + (record * SUMMARY_WORDS + word) * sizeof *value;
+    double before;
+    fixture_read(model->fixture, model->name, file, at, &before, sizeof before);
+    fixture_write(model->fixture, model->name, file, at, value, sizeof *value);
+    *value = before;
+}
+
+static void test_verify_compares_them(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series_rule rule = ring_of(40000);
+    struct model model = model_make(fixture, "seen", DTYPE_F8, 0, NULL, SERIES_EXPLICIT, &rule);
+    for (unsigned i = 0; i < 30; i++)
+        append(&model, 2000);
+    catch_up(&model);
+    verify(&model, "");
+    for (unsigned word = 0; word < SUMMARY_WORDS; word++) {
+        double wrong = 0.25;
+        /* Block 50 in a ring of 41 records. */
+        swap_word(&model, "summary-0.npy", 50 - 41, word, &wrong);
+        verify(&model, "summary-0.npy: block 50");
+        swap_word(&model, "summary-0.npy", 50 - 41, word, &wrong);
+        wrong = 1e-30;
+        swap_word(&model, "summary-1.npy", 2, word, &wrong);
+        verify(&model, word == SUMMARY_LO ? "" : "summary-1.npy: block 2");
+        swap_word(&model, "summary-1.npy", 2, word, &wrong);
+    }
+    verify(&model, "");
+    /* Of a block that is gone nothing is said. */
+    double wrong = 5;
+    swap_word(&model, "summary-0.npy", (model.count / 1024) % 41, 0, &wrong);
+    verify(&model, "");
+    int64_t before = fixture_word(fixture, "seen", HEAD_SUMMARISED);
+    fixture_set_word(fixture, "seen", HEAD_SUMMARISED, before + 1);
+    verify(&model, "head.npy: 59393 rows are summarised");
+    fixture_set_word(fixture, "seen", HEAD_SUMMARISED, before + 1024);
+    verify(&model, "head.npy: 60416 rows are summarised");
+    fixture_set_word(fixture, "seen", HEAD_SUMMARISED, before);
+    char *path = fixture_file(fixture, "seen", "summary-1.npy");
+    fixture_write(fixture, "seen", "summary-1.npy", 0, "nonsense", 8);
+    verify(&model, "summary-1.npy: the header is damaged");
+    assert_int_equal(unlink(path), 0);
+    verify(&model, "");
+    free(path);
+    free(model.rows);
+}
+
 /* Deleted and renamed with the rest. */
 static void test_names(void **state)
 {
@@ -571,6 +639,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_power_cut_drops_them, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_damaged_files_are_made_again, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_no_room, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_verify_compares_them, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_mappings_are_counted, setup, fixture_teardown),
     };

@@ -363,7 +363,7 @@ static void what_belongs_to_no_series(void **state)
 static void what_cannot_be_verified(void **state)
 {
     struct findings findings = {.count = 0};
-    const struct verify_sink sink = {add_finding, NULL, &findings};
+    const struct verify_sink sink = {.finding = add_finding, .context = &findings};
     struct verify_totals totals = {0};
     assert_int_equal(verify_series(*state, "none", &sink, &totals), -ENOENT);
     assert_int_equal(verify_series(*state, "../x", &sink, &totals), -EINVAL);

@@ -114,7 +114,7 @@ static void nothing_is_found_beside_a_writer(void **state)
     unsigned gone = 0;
     struct findings findings = {.count = 0};
     while (clock_monotonic_ns() < end_ns && findings.count == 0) {
-        const struct verify_sink sink = {add_finding, NULL, &findings};
+        const struct verify_sink sink = {.finding = add_finding, .context = &findings};
         for (unsigned i = 0; i < LIVE_SERIES; i++) {
             int r = verify_series(*state, live[i].name, &sink, NULL);
             if (r == 0)
@@ -139,7 +139,7 @@ static void nothing_is_found_beside_a_writer(void **state)
 
     /* Killed in the middle of it, it leaves nothing wrong either. */
     for (unsigned i = 0; i < LIVE_SERIES; i++) {
-        const struct verify_sink sink = {add_finding, NULL, &findings};
+        const struct verify_sink sink = {.finding = add_finding, .context = &findings};
         int r = verify_series(*state, live[i].name, &sink, NULL);
         assert_true(r == 0 || r == -ENOENT);
         expect_nothing(&findings);

@@ -53,7 +53,8 @@ static inline struct findings verify_one(const char *store, const char *name)
 {
     struct findings findings = {.count = 0};
     struct verify_totals totals = {0};
-    const struct verify_sink sink = {add_finding, add_progress, &findings};
+    const struct verify_sink sink = {
+        .finding = add_finding, .progress = add_progress, .context = &findings};
     assert_int_equal(verify_series(store, name, &sink, &totals), 0);
     assert_int_equal(totals.series, 1);
     assert_int_equal(totals.findings, findings.count);
@@ -63,7 +64,7 @@ static inline struct findings verify_one(const char *store, const char *name)
 static inline struct findings verify_rest(const char *store)
 {
     struct findings findings = {.count = 0};
-    const struct verify_sink sink = {add_finding, NULL, &findings};
+    const struct verify_sink sink = {.finding = add_finding, .context = &findings};
     assert_int_equal(verify_store(store, &sink, NULL), 0);
     return findings;
 }
