@@ -20,7 +20,7 @@ static int survey_array(const struct query_options *options, struct columns *col
         return code;
     const struct reader_info *info = series_rows_info(rows);
     columns->has_scalar = info->type.rank == 0;
-    *ret_most = columns->has_scalar ? 0 : info->elements;
+    *ret_most = info->type.rank == 0 ? 0 : info->elements;
     series_rows_close(rows);
     return 0;
 }
@@ -113,13 +113,17 @@ static int choose_columns(const struct query_options *options, struct series_sel
     if (code != 0)
         return code;
     uint64_t most = survey.most;
+    if (options->over != OVER_TIME) {
+        columns->pooled = columns->has_scalar = true;
+        most = 0;
+    }
     if (most > 0 && options->elements_count > 0)
         most = options->elements_count;
     if (most > COLUMNS_MAX || (most + 1) * columns->names_count > COLUMNS_MAX)
         return query_error(EX_USAGE,
                            "%s: %" PRIu64
                            " elements a sample are more than %d columns; choose some "
-                           "with --element 0,2",
+                           "with --element 0,2, or take all together with --over elements",
                            survey.widest, most, COLUMNS_MAX);
     columns->per_name = (columns->has_scalar ? 1 : 0) + (size_t)most;
     return 0;
@@ -204,7 +208,7 @@ struct cell *columns_cell(const struct columns *columns, const struct series_row
                           size_t name, size_t element)
 {
     size_t at = columns->first_value + name * columns->per_name;
-    if (series_rows_info(rows)->type.rank > 0)
+    if (series_rows_info(rows)->type.rank > 0 && !columns->pooled)
         at += (columns->has_scalar ? 1 : 0) + element;
     return &columns->cells[at];
 }

@@ -19,6 +19,7 @@ struct columns {
     size_t per_name;    /* columns of one statistic */
     bool has_scalar;    /* the first of them is for scalars */
     bool has_series;    /* the first column is `series` */
+    bool pooled;        /* all elements of a sample together make one (--over) */
     struct cell *cells; /* one row; all CELL_NONE between rows */
 };
 

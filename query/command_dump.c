@@ -35,15 +35,23 @@ static int dump_array(const struct query_options *options, struct series_rows *r
 {
     struct npy_stream *values = NULL, *times = NULL;
     struct rows_chunk chunk;
-    size_t row_bytes = series_rows_elements(rows) * dtype_size(series_rows_info(rows)->type.dtype);
+    size_t size = dtype_size(series_rows_info(rows)->type.dtype);
     int more = 0;
+    /* A part of a sample that a ring's writer overwrites could not be taken back; an array's rows
+     * stay. */
+    if (options->array.file != NULL)
+        series_rows_split(rows, false);
     int code = open_array(options, rows, &values);
     if (options->times_path == NULL)
         series_rows_without_times(rows);
     else if (code == 0)
         code = npy_stream_open(options->times_path, DTYPE_I8, 0, NULL, &times);
     while (code == 0 && !npy_stream_failed(values) && (more = series_rows_next(rows, &chunk)) > 0) {
-        npy_stream_write(values, chunk.values, chunk.count, row_bytes);
+        if (chunk.from_element + chunk.width < series_rows_elements(rows)) {
+            npy_stream_write_part(values, chunk.values, chunk.width * size);
+            continue;
+        }
+        npy_stream_write(values, chunk.values, chunk.count, chunk.width * size);
         if (times != NULL)
             npy_stream_write(times, chunk.times_ns, chunk.count, sizeof *chunk.times_ns);
         progress_update(series_rows_done(rows));

@@ -1,4 +1,5 @@
 #include "bucket.h"
+#include "command_over.h"
 #include "progress.h"
 #include "range_summary.h"
 #include "row_command.h"
@@ -278,6 +279,8 @@ static int write_resampled(const struct query_options *options, struct series_ro
 int command_resample(const struct query_options *options)
 {
     const char *names[STATISTICS_MAX];
+    if (options->over != OVER_TIME)
+        return command_over(options);
     statistics_names(options, names);
     return row_command_run(options, names, options->statistics_count, write_resampled);
 }

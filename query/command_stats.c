@@ -1,3 +1,4 @@
+#include "command_over.h"
 #include "jobs.h"
 #include "progress.h"
 #include "statistics_cells.h"
@@ -214,7 +215,9 @@ static int write_series(void *context, size_t i, struct output *output)
     struct columns columns;
     int code = columns_of_series(&command->columns, name, &columns);
     if (code == 0)
-        code = stats_of_series(command->options, &columns, name, output);
+        code = command->options->over == OVER_ALL
+                   ? over_all(command->options, &columns, name, output)
+                   : stats_of_series(command->options, &columns, name, output);
     free(columns.cells);
     return code;
 }
@@ -235,6 +238,8 @@ int command_stats(const struct query_options *options)
     struct stats_command command = {.options = options};
     struct series_selection *selection = &command.selection;
     struct output *output = NULL;
+    if (options->over == OVER_ELEMENTS)
+        return command_over(options);
     statistics_names(options, names);
     int code = series_select(options, selection);
     if (code == 0)

@@ -40,6 +40,11 @@ void npy_stream_write(struct npy_stream *stream, const void *rows, uint64_t rows
     stream->shape.dims[0] += rows_count;
 }
 
+void npy_stream_write_part(struct npy_stream *stream, const void *bytes, size_t count)
+{
+    sink_write(stream->sink, bytes, count);
+}
+
 bool npy_stream_failed(const struct npy_stream *stream)
 {
     return sink_failed(stream->sink);

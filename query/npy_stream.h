@@ -18,6 +18,9 @@ int npy_stream_open(const char *path, enum dtype dtype, uint8_t row_rank, const 
 void npy_stream_write(struct npy_stream *stream, const void *rows, uint64_t rows_count,
                       size_t row_bytes);
 
+/* A part of a row, which npy_stream_write() completes. */
+void npy_stream_write_part(struct npy_stream *stream, const void *bytes, size_t count);
+
 bool npy_stream_failed(const struct npy_stream *stream);
 
 /* Completes the header. Not `good`: leaves nothing behind. 0 or an exit code, with its message

@@ -122,6 +122,27 @@ static int check_times(enum query_command command, const char *const values[OPTI
     return 0;
 }
 
+int options_convert_over(enum query_command command, const char *const values[OPTION_COUNT],
+                         struct query_options *options)
+{
+    const char *over = values[OPTION_OVER];
+    if (over != NULL && strcmp(over, "elements") == 0)
+        options->over = OVER_ELEMENTS;
+    else if (over != NULL && strcmp(over, "all") == 0)
+        options->over = OVER_ALL;
+    else if (over != NULL && strcmp(over, "time") != 0)
+        return wrong(OPTION_OVER, over, "time, elements or all");
+    if (options->over == OVER_ALL && command != COMMAND_STATS)
+        return query_error(EX_USAGE, "--over all is of stats");
+    if (options->over != OVER_TIME && values[OPTION_WEIGHT] != NULL)
+        return query_error(EX_USAGE, "--over %s and --weight cannot be given together", over);
+    if (options->over != OVER_TIME && values[OPTION_ROLLING] != NULL)
+        return query_error(EX_USAGE, "--over %s and --rolling cannot be given together", over);
+    if (command == COMMAND_STATS && options->over != OVER_ELEMENTS && values[OPTION_TIMES] != NULL)
+        return query_error(EX_USAGE, "stats does not take --times without --over elements");
+    return 0;
+}
+
 int options_convert_array(enum query_command command, const char *const values[OPTION_COUNT],
                           struct query_options *options)
 {

@@ -210,12 +210,12 @@ static int convert_own(enum query_command command, const char *const values[OPTI
             return wrong(sizes[i], value, "a number from 1 to 20000");
         *(i == 0 ? &options->width : &options->height) = (unsigned)size;
     }
-    if (command == COMMAND_PLOT && values[OPTION_ROLLING] == NULL) {
+    if (command == COMMAND_PLOT && values[OPTION_ROLLING] == NULL && values[OPTION_OVER] == NULL) {
         static const enum option_id windowed[] = {OPTION_STAT, OPTION_DDOF, OPTION_NAN,
                                                   OPTION_MIN_COUNT, OPTION_WEIGHT};
         for (size_t i = 0; i < 5; i++) {
             if (values[windowed[i]] != NULL)
-                return query_error(EX_USAGE, "plot takes --%s only with --rolling",
+                return query_error(EX_USAGE, "plot takes --%s only with --rolling or --over",
                                    option_rules[windowed[i]].name);
         }
     }
@@ -303,6 +303,8 @@ int options_convert(enum query_command command, const char *const values[OPTION_
         code = convert_windows(command, values, options);
     if (code == 0)
         code = convert_own(command, values, options);
+    if (code == 0)
+        code = options_convert_over(command, values, options);
     if (code == 0)
         code = convert_output(command, values, options);
     if (code == 0)

@@ -42,6 +42,8 @@ const struct option_rule option_rules[OPTION_COUNT] = {
                        "mean, var, std, rms: a value counts for the time until the next one"},
     [OPTION_ELEMENT] = {"element", "LIST", ROWS | BIT(COMMAND_PLOT), 0,
                         "of samples with a shape: these elements, flat, C order (0,2)"},
+    [OPTION_OVER] = {"over", "WHAT", BIT(COMMAND_STATS) | BIT(COMMAND_RESAMPLE) | BIT(COMMAND_PLOT),
+                     0, "time: an element along rows (default); elements of a row; stats: all"},
     [OPTION_EVERY] = {"every", "D", BIT(COMMAND_RESAMPLE), 0, "length of a bucket: 1m, 1d"},
     [OPTION_WINDOW] = {"window", "N|D", BIT(COMMAND_ROLLING), 0, "rows (200) or a span (10s)"},
     [OPTION_STEP] = {"step", "N", BIT(COMMAND_ROLLING), 0, "keep every N-th row (default 1)"},
@@ -68,7 +70,7 @@ const struct option_rule option_rules[OPTION_COUNT] = {
                      "times as UTC text (default) or nanoseconds (json: default)"},
     [OPTION_OUTPUT] = {"output", "FILE", ALL & ~BIT(COMMAND_BACKUP), 'o',
                        "write there; the file appears when it is complete"},
-    [OPTION_TIMES] = {"times", "FILE.npy", WINDOWED | BIT(COMMAND_DUMP), 0,
+    [OPTION_TIMES] = {"times", "FILE.npy", WINDOWED | BIT(COMMAND_DUMP) | BIT(COMMAND_STATS), 0,
                       "with --format npy: the rows' times as int64 nanoseconds"},
     [OPTION_HELP] = {"help", NULL, ALL, 'h', "this help"},
     [OPTION_VERSION] = {"version", NULL, ALL, 0, "the version"},
@@ -87,7 +89,8 @@ const struct command_rule command_rules[COMMAND_COUNT] = {
                       1U << FORMAT_TABLE | 1U << FORMAT_JSON},
     [COMMAND_STATS] =
         {"stats", "S...", "statistics over a range of rows",
-         "One row a series: series, the statistics (default: all), first_time, last_time.\n"
+         "One row a series: series, the statistics (default: all), first_time, last_time. With\n"
+         "--over elements one row a sample: time, the statistics.\n"
          "npy: float64 (series, statistics).\n",
          command_stats, ALL_FORMATS},
     [COMMAND_RESAMPLE] =

@@ -1,9 +1,11 @@
 #include "plot_lines.h"
 
 #include "plot_names.h"
+#include "pooled_stats.h"
 #include "progress.h"
 #include "range_summary.h"
 #include "series_rows.h"
+#include "statistics_cells.h"
 #include "stats_record.h"
 #include "window_stats.h"
 
@@ -61,7 +63,7 @@ void plot_lines_free(struct plot_lines *lines)
 
 static size_t statistics_count(const struct plot_lines *lines)
 {
-    return lines->options->window.given ? lines->options->statistics_count : 1;
+    return plot_has_statistics(lines->options) ? lines->options->statistics_count : 1;
 }
 
 /* Opens the series and counts the lines before anything is read. */
@@ -84,7 +86,7 @@ static int open_series(struct plot_lines *lines)
             series_selection_drop(selection, i--);
             continue;
         }
-        size_t elements = series_rows_elements(lines->rows[i]);
+        size_t elements = plot_elements(lines->options, lines->rows[i]);
         /* A sample may have millions of elements: compare before adding. */
         if (elements > PLOT_LINES_MAX ||
             count + elements * statistics_count(lines) > PLOT_LINES_MAX)
@@ -260,6 +262,39 @@ static int read_windows(struct plot_lines *lines, struct series_rows *rows,
     return code;
 }
 
+/* Statistics of the elements of each row. */
+static int read_sets(struct plot_lines *lines, struct series_rows *rows,
+                     struct plot_envelope **envelopes)
+{
+    const struct query_options *options = lines->options;
+    struct pooled_stats *pooled = NULL;
+    struct pooled_set set;
+    int code = pooled_stats_open(options, rows, &pooled);
+    if (code != 0)
+        return code;
+    int more;
+    while ((more = pooled_stats_next(pooled, &set)) > 0) {
+        double values[STATISTICS_MAX];
+        statistics_values(options, set.state, set.quantiles, values);
+        for (size_t k = 0; k < options->statistics_count; k++)
+            plot_envelope_add(envelopes[k], &set.time_ns, &values[k], 1, 1);
+        progress_update(lines->rows_done + series_rows_done(rows));
+    }
+    if (more < 0)
+        code = pooled_stats_exit_code(pooled);
+    pooled_stats_close(pooled);
+    return code;
+}
+
+static int read_lines(struct plot_lines *lines, struct series_rows *rows,
+                      struct plot_envelope **envelopes)
+{
+    if (lines->options->over != OVER_TIME)
+        return read_sets(lines, rows, envelopes);
+    return lines->options->window.given ? read_windows(lines, rows, envelopes)
+                                        : read_values(lines, rows, envelopes);
+}
+
 static int read_series(struct plot_lines *lines, size_t columns)
 {
     size_t line = 0;
@@ -267,7 +302,7 @@ static int read_series(struct plot_lines *lines, size_t columns)
     progress_begin("reading", lines->rows_total);
     for (size_t i = 0; i < lines->selection.count && code == 0; i++) {
         struct series_rows *rows = lines->rows[i];
-        size_t count = series_rows_elements(rows) * statistics_count(lines);
+        size_t count = plot_elements(lines->options, rows) * statistics_count(lines);
         for (size_t k = line; k < line + count && code == 0; k++) {
             int error = plot_envelope_create(lines->figure.low_ns, lines->figure.high_ns, columns,
                                              &lines->envelopes[k]);
@@ -276,9 +311,7 @@ static int read_series(struct plot_lines *lines, size_t columns)
         }
         if (code == 0)
             code = series_selection_failed(&lines->selection,
-                                           lines->options->window.given
-                                               ? read_windows(lines, rows, &lines->envelopes[line])
-                                               : read_values(lines, rows, &lines->envelopes[line]));
+                                           read_lines(lines, rows, &lines->envelopes[line]));
         lines->rows_done += series_rows_to(rows) - series_rows_from(rows);
         line += count;
     }

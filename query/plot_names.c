@@ -7,6 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool plot_has_statistics(const struct query_options *options)
+{
+    return options->window.given || options->over != OVER_TIME;
+}
+
+size_t plot_elements(const struct query_options *options, const struct series_rows *rows)
+{
+    return options->over != OVER_TIME ? 1 : series_rows_elements(rows);
+}
+
 void plot_names_free(struct plot_names *names)
 {
     free(names->title);
@@ -50,7 +60,7 @@ static void element_text(const struct query_options *options, struct series_rows
 {
     uint64_t element = options->elements_count > 0 ? options->elements[i] : i;
     buffer[0] = '\0';
-    if (series_rows_info(rows)->type.rank == 0)
+    if (series_rows_info(rows)->type.rank == 0 || options->over != OVER_TIME)
         return;
     const char *elements = series_rows_meta(rows, "elements");
     if (!plot_word(elements, (size_t)element, buffer, buffer_bytes))
@@ -77,12 +87,12 @@ static char *join(const char *const *parts, size_t count, const char *between)
 static enum stats_name line_statistic(const struct query_options *options, size_t i)
 {
     /* The values themselves have the unit of their mean. */
-    return options->window.given ? options->statistics[i].name : STATS_MEAN;
+    return plot_has_statistics(options) ? options->statistics[i].name : STATS_MEAN;
 }
 
 static size_t statistics_count(const struct query_options *options)
 {
-    return options->window.given ? options->statistics_count : 1;
+    return plot_has_statistics(options) ? options->statistics_count : 1;
 }
 
 /* The unit that all lines share, or NULL when they differ; `buffer` holds it. */
@@ -134,7 +144,7 @@ static char *subtitle_text(const struct query_options *options, struct series_ro
     char element[64] = "";
     if (lines_count == 1)
         element_text(options, rows, 0, element, sizeof element);
-    if (!options->window.given)
+    if (!plot_has_statistics(options))
         return strdup(element);
     const char *statistics[STATISTICS_MAX];
     for (size_t i = 0; i < options->statistics_count; i++)
@@ -142,7 +152,9 @@ static char *subtitle_text(const struct query_options *options, struct series_ro
     char *list = join(statistics, options->statistics_count, ", ");
     char *text = NULL;
     char length[40];
-    if (options->window.rows > 0)
+    if (options->over != OVER_TIME)
+        snprintf(length, sizeof length, "elements");
+    else if (options->window.rows > 0)
         snprintf(length, sizeof length, "%" PRIu64 " samples", options->window.rows);
     else
         units_format_duration(options->window.span_ns, length, sizeof length);
@@ -160,7 +172,7 @@ static int name_lines(const struct query_options *options, const struct series_s
     size_t line = 0;
     for (size_t i = 0; i < selection->count; i++) {
         for (size_t k = 0; k < statistics_count(options); k++) {
-            for (size_t e = 0; e < series_rows_elements(rows[i]); e++, line++) {
+            for (size_t e = 0; e < plot_elements(options, rows[i]); e++, line++) {
                 names->lines[line] =
                     line_name(options, selection, i, rows[i], k, e, names->unit == NULL);
                 if (names->lines[line] == NULL)

@@ -14,6 +14,11 @@ struct plot_names {
     char *lines[PLOT_LINES_MAX];
 };
 
+/* Whether lines are of statistics: over a window, or over a sample's elements. */
+bool plot_has_statistics(const struct query_options *options);
+/* Elements of a sample that have a line each; --over elements: one for all. */
+size_t plot_elements(const struct query_options *options, const struct series_rows *rows);
+
 /* Names the lines, in the order of series, statistics, elements, and the figure. `rows` are the
  * open series of the selection. 0 or an exit code, with its message printed. */
 int plot_names_make(const struct query_options *options, const struct series_selection *selection,

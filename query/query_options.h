@@ -35,6 +35,7 @@ enum option_id {
     OPTION_PERIOD,
     OPTION_T0,
     OPTION_STAMPS,
+    OPTION_OVER,
     OPTION_FROM,
     OPTION_TO,
     OPTION_LAST,
@@ -97,7 +98,9 @@ void options_free(struct query_options *options);
 int options_convert(enum query_command command, const char *const values[OPTION_COUNT],
                     struct query_options *options);
 
-/* The same for those of an array file, after all others. */
+/* The same for --over, and after all others for those of an array file. */
+int options_convert_over(enum query_command command, const char *const values[OPTION_COUNT],
+                         struct query_options *options);
 int options_convert_array(enum query_command command, const char *const values[OPTION_COUNT],
                           struct query_options *options);
 

@@ -9,11 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#define CHUNK_BYTES 524288
-/* Where neighbouring rows lie side by side, a chunk takes something of every page of the array. */
-#define TRANSPOSED_BYTES (16 << 20)
-#define ATTACH_TRIES     50
-#define ATTACH_PAUSE_NS  10000000L
+#define ATTACH_TRIES    50
+#define ATTACH_PAUSE_NS 10000000L
 
 static int tell(const struct series_rows *rows, int error, const struct error_text *text)
 {
@@ -130,23 +127,6 @@ static int cut_range(struct series_rows *rows)
     return code;
 }
 
-static int make_buffers(struct series_rows *rows)
-{
-    bool transposed = rows->array != NULL && rows->elements == NULL &&
-                      array_view_is_transposed(array_rows_view(rows->array));
-    size_t bytes = transposed ? TRANSPOSED_BYTES : CHUNK_BYTES;
-    rows->chunk_rows = rows->row_bytes > 0 ? bytes / rows->row_bytes : SERIES_ROWS_CHUNK_MAX;
-    if (rows->chunk_rows > SERIES_ROWS_CHUNK_MAX)
-        rows->chunk_rows = SERIES_ROWS_CHUNK_MAX;
-    if (rows->chunk_rows == 0)
-        rows->chunk_rows = 1;
-    rows->values = malloc(rows->chunk_rows * rows->row_bytes + 1);
-    rows->times_ns = malloc(rows->chunk_rows * sizeof *rows->times_ns);
-    if (rows->values == NULL || rows->times_ns == NULL)
-        return query_error(QUERY_FAILED, "out of memory");
-    return 0;
-}
-
 int series_rows_open(const struct query_options *options, const char *name,
                      struct series_rows **ret_rows)
 {
@@ -164,8 +144,6 @@ int series_rows_open(const struct query_options *options, const char *name,
         code = choose_elements(rows);
     if (code == 0)
         code = cut_range(rows);
-    if (code == 0)
-        code = make_buffers(rows);
     if (code != 0) {
         series_rows_close(rows);
         return code;
@@ -228,34 +206,15 @@ static int copy_rows(struct series_rows *rows, size_t count, uint64_t *ret_valid
                        rows->times_ns, ret_valid);
 }
 
-void series_rows_lose(struct series_rows *rows, uint64_t valid)
-{
-    uint64_t next = valid < rows->to ? valid : rows->to;
-    rows->lost += next - rows->at;
-    rows->lost_total += next - rows->at;
-    rows->at = next;
-}
-
-static int next_of_array(struct series_rows *rows, struct rows_chunk *ret_chunk)
-{
-    uint64_t left = rows->to - rows->at;
-    size_t count = left < rows->chunk_rows ? (size_t)left : rows->chunk_rows;
-    if (count == 0)
-        return 0;
-    rows->exit_code = array_rows_copy(rows->array, rows->at, count, 0, rows->elements_count,
-                                      rows->elements, rows->values, rows->times_ns);
-    if (rows->exit_code != 0)
-        return -EFAULT;
-    *ret_chunk = (struct rows_chunk){
-        .first = rows->at, .count = count, .values = rows->values, .times_ns = rows->times_ns};
-    rows->at += count;
-    return 1;
-}
-
 int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk)
 {
-    if (rows->array != NULL)
-        return next_of_array(rows, ret_chunk);
+    if (rows->values == NULL) {
+        rows->exit_code = series_rows_make_buffers(rows);
+        if (rows->exit_code != 0)
+            return -ENOMEM;
+    }
+    if (rows->array != NULL || rows->chunk_width < rows->elements_count)
+        return series_rows_next_part(rows, ret_chunk);
     while (rows->at < rows->to) {
         uint64_t left = rows->to - rows->at, valid;
         size_t count = left < rows->chunk_rows ? (size_t)left : rows->chunk_rows;
@@ -277,6 +236,7 @@ int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk)
         *ret_chunk = (struct rows_chunk){
             .first = rows->at,
             .count = count - skip,
+            .width = rows->elements_count,
             .values = (const char *)rows->values + skip * rows->row_bytes,
             .times_ns = rows->times_ns != NULL ? rows->times_ns + skip : NULL,
             .lost = rows->lost,
@@ -295,17 +255,11 @@ int series_rows_exit_code(const struct series_rows *rows)
 
 void series_rows_without_times(struct series_rows *rows)
 {
-    free(rows->times_ns);
-    rows->times_ns = NULL;
-}
-
-void series_rows_skip_to(struct series_rows *rows, uint64_t index)
-{
-    rows->at = index;
+    rows->without_times = true;
 }
 
 void series_rows_rewind(struct series_rows *rows)
 {
-    rows->at = rows->from;
+    series_rows_skip_to(rows, rows->from);
     rows->lost = 0;
 }

@@ -84,9 +84,11 @@ enum stats_kind series_rows_kind(const struct series_rows *rows);
 #define SERIES_ROWS_CHUNK_MAX 16384
 
 struct rows_chunk {
-    uint64_t first;          /* index of its first row */
-    size_t count;            /* rows, 1 to SERIES_ROWS_CHUNK_MAX */
-    const void *values;      /* count x selected elements, of the series' dtype, C order */
+    uint64_t first;      /* index of its first row */
+    size_t count;        /* rows, 1 to SERIES_ROWS_CHUNK_MAX */
+    size_t from_element; /* of each row: all selected elements, from 0 on, unless rows are split */
+    size_t width;
+    const void *values;      /* count x width, of the series' dtype, C order */
     const int64_t *times_ns; /* NULL after series_rows_without_times() */
     uint64_t lost; /* rows right before it that were overwritten before they could be read */
 };
@@ -96,7 +98,7 @@ struct rows_chunk {
 int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk);
 int series_rows_exit_code(const struct series_rows *rows);
 
-/* Nobody wants the times of the rows: they are not read. */
+/* Nobody wants the times of the rows: they are not read. Before the first chunk. */
 void series_rows_without_times(struct series_rows *rows);
 
 struct rows_summary {
@@ -121,6 +123,11 @@ bool series_rows_row_f8(struct series_rows *rows, uint64_t index, double *ret_va
 uint64_t series_rows_at(const struct series_rows *rows);
 void series_rows_skip_to(struct series_rows *rows, uint64_t index);
 
+/* From now on rows that are larger than a chunk come in parts: one after the other, each in order.
+ * `blocks`: parts of several rows may come together, the first ones of all of them first, where
+ * that is how they lie in the file; then a chunk's first part has the same rows as its last. */
+void series_rows_split(struct series_rows *rows, bool blocks);
+
 /* Begins again at series_rows_from(). */
 void series_rows_rewind(struct series_rows *rows);
 
@@ -132,7 +139,12 @@ uint64_t series_rows_done(const struct series_rows *rows);
 void series_rows_column(const struct series_rows *rows, const struct rows_chunk *chunk, size_t i,
                         union stats_value *ret_values);
 
-/* The same as double, also for integers (rounded beyond 2^53). */
+/* Elements [from, from + count) of what the chunk has of its row number `row`, as the kernels want
+ * them. */
+void series_rows_flat(const struct series_rows *rows, const struct rows_chunk *chunk, size_t row,
+                      size_t from, size_t count, union stats_value *ret_values);
+
+/* The same as series_rows_column() as double, also for integers (rounded beyond 2^53). */
 void series_rows_column_f8(const struct series_rows *rows, const struct rows_chunk *chunk, size_t i,
                            double *ret_values);
 

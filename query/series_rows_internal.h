@@ -19,8 +19,12 @@ struct series_rows {
     size_t elements_count;    /* selected */
     const uint64_t *elements; /* their flat indices; NULL = all, in order */
     size_t row_bytes;         /* of the selected elements */
+    bool without_times;       /* series_rows_without_times() */
+    bool split, blocks;       /* series_rows_split() */
+    size_t element_at;        /* of row `at`, when rows come in parts */
     size_t chunk_rows;
-    void *values; /* chunk_rows x row_bytes */
+    size_t chunk_width; /* elements; less than all: in parts */
+    void *values;       /* chunk_rows x chunk_width; NULL until the first chunk */
     int64_t *times_ns;
     bool has_no_summaries;
     struct range_summary *summary; /* made at its first use */
@@ -30,6 +34,12 @@ struct series_rows {
 /* Opens the reader and takes a snapshot, again when the writer changes meanwhile. Exit code, with
  * its message printed. */
 int series_rows_attach(struct series_rows *rows);
+
+/* The next part of a row, where rows come in parts; as series_rows_next(). */
+int series_rows_next_part(struct series_rows *rows, struct rows_chunk *ret_chunk);
+
+/* Room for a chunk. An exit code, with its message printed. */
+int series_rows_make_buffers(struct series_rows *rows);
 
 /* EX_USAGE with its message when the samples do not have the elements that were asked for, else 0.
  */

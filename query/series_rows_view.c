@@ -107,6 +107,15 @@ void series_rows_column(const struct series_rows *rows, const struct rows_chunk 
     stats_widen(dtype_name(dtype), from, rows->row_bytes, chunk->count, ret_values);
 }
 
+void series_rows_flat(const struct series_rows *rows, const struct rows_chunk *chunk, size_t row,
+                      size_t from, size_t count, union stats_value *ret_values)
+{
+    enum dtype dtype = series_rows_info(rows)->type.dtype;
+    size_t size = dtype_size(dtype);
+    stats_widen(dtype_name(dtype), (const char *)chunk->values + (row * chunk->width + from) * size,
+                size, count, ret_values);
+}
+
 void series_rows_column_f8(const struct series_rows *rows, const struct rows_chunk *chunk, size_t i,
                            double *ret_values)
 {

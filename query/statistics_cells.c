@@ -45,7 +45,8 @@ void statistics_fill(const struct query_options *options, const struct columns *
                      const double *quantiles, const struct stats_held_signal *signals)
 {
     size_t quantiles_count = statistics_quantiles(options, NULL);
-    for (size_t e = 0; e < series_rows_elements(rows); e++) {
+    size_t elements = columns->pooled ? 1 : series_rows_elements(rows);
+    for (size_t e = 0; e < elements; e++) {
         const double *quantile = quantiles + e * quantiles_count;
         for (size_t k = 0; k < options->statistics_count; k++) {
             enum stats_name name = options->statistics[k].name;
@@ -60,6 +61,16 @@ void statistics_fill(const struct query_options *options, const struct columns *
             else
                 cell->real = stats_state_get(&states[e], name, &options->rules);
         }
+    }
+}
+
+void statistics_values(const struct query_options *options, const struct stats_state *state,
+                       const double *quantiles, double *ret_values)
+{
+    for (size_t k = 0; k < options->statistics_count; k++) {
+        enum stats_name name = options->statistics[k].name;
+        ret_values[k] = name == STATS_QUANTILE ? judged(options, state, *quantiles++)
+                                               : stats_state_get(state, name, &options->rules);
     }
 }
 

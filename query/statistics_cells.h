@@ -30,4 +30,8 @@ void statistics_names(const struct query_options *options, const char **ret_name
 /* EX_USAGE with its message when an array of several series was asked for, else 0. */
 int check_one_series(const struct query_options *options, const struct series_selection *selection);
 
+/* The same of one state as doubles, in the order asked. */
+void statistics_values(const struct query_options *options, const struct stats_state *state,
+                       const double *quantiles, double *ret_values);
+
 #endif

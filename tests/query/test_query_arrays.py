@@ -26,7 +26,8 @@ def numbers(array, axis=None):
     with np.errstate(all="ignore"):
         mean = np.nansum(x, axis) / count
         var = np.nansum((x - (mean if axis is None else np.expand_dims(mean, axis))) ** 2, axis) / count
-        low, high = (f(np.where(missing, fill, x), axis) for f, fill in ((np.min, np.inf), (np.max, -np.inf)))
+        low, high = (np.where(count > 0, f(np.where(missing, fill, x), axis, initial=fill), np.nan)
+                     for f, fill in ((np.min, np.inf), (np.max, -np.inf)))
         sum_, rms = np.nansum(x, axis), np.sqrt(np.nansum(x * x, axis) / count)
     return np.stack([mean, var, np.sqrt(var), low, high, sum_, rms, count, missing.sum(axis)], -1)
 
@@ -232,6 +233,132 @@ class Commands(ArrayTest):
             self.assertEqual(self.query("rolling", *options, "--window", 2, "--format", "csv").count(b"\n"), max(1, shape[0]))
         options = self.save(np.zeros(10))
         self.assertEqual(self.query("stats", *options, "--slice", "5:5", "--format", "csv").count(b"\n"), 1)
+
+
+class Over(ArrayTest):
+    """Statistics of all elements of a row, of a bucket of rows, of everything."""
+
+    PERCENTILES = ("median", "p95")
+
+    def sets(self, sets):
+        rows = []
+        for values in sets:
+            x = np.asarray(values).ravel()
+            there = x[~np.isnan(x)].astype(float)
+            quantiles = np.percentile(there, [50, 95]) if there.size else [np.nan] * 2
+            rows.append(np.concatenate([numbers(x), quantiles]))
+        return np.array(rows)
+
+    def check(self, options, array, what):
+        every = STAT + "," + ",".join(self.PERCENTILES)
+        buckets = np.arange(len(array)) * 3 // 10
+        rows, all_of_it = self.sets(array), self.sets([array])
+        of_buckets = self.sets([array[buckets == b] for b in np.unique(buckets)])
+        for stat, columns in ((STAT, slice(0, 9)), (every, slice(0, 11))):
+            got = self.number_rows("stats", *options, "--over", "elements", "--stat", stat)
+            self.close(got, rows[:, columns], what)
+            got = self.number_rows("stats", *options, "--over", "all", "--stat", stat)
+            self.close(got, all_of_it[:, columns], what)
+            got, times = self.npy("resample", *options, "--over", "elements", "--period", "300ms", "--every", "1s", "--stat", stat)
+            self.assertEqual(times.tolist(), (np.unique(buckets) * 10**9).tolist())
+            self.close(got, of_buckets[:, columns], what)
+
+    def test_small_rows(self):
+        rng = np.random.default_rng(SEED)
+        for shape, dtype, order in itertools.product(((700,), (90, 3), (50, 3, 2, 5), (4, 17_000)), ("<f4", ">f8", ">i2", "|u1"), "CF"):
+            array = (rng.standard_normal(shape) * 50 + 120).astype(dtype)
+            if dtype[1] == "f":
+                array[rng.random(shape) < 0.1] = np.nan
+            self.check(self.save(np.asarray(array, order=order)), array, (shape, dtype, order))
+
+    def test_rows_larger_than_a_chunk(self):
+        """Rows in parts, one after the other and in blocks, and of parts of them."""
+        rng = np.random.default_rng(SEED)
+        for shape, dtype, order in (((5, 300, 601), "<f4", "C"), ((5, 110_000), ">i8", "C"), ((2, 1450, 1460), "<f8", "F"),
+                                    ((3, 2_150_000), ">i8", "F")):
+            array = (rng.standard_normal(shape) * 50 + 120).astype(dtype)
+            options = self.save_raw(np.asarray(array, order=order), 77)
+            self.check(options, array, (shape, dtype, order))
+            part = (slice(None, None, -1),) * array.ndim
+            got = self.number_rows("stats", *options, "--over", "elements", "--slice", "::-1,5:,0" if array.ndim > 2 else "::-1,5:")
+            self.close(got, self.sets(array[::-1, 5:, 0] if array.ndim > 2 else array[::-1, 5:])[:, :9], (shape, order))
+            got = self.dump(*options, "--slice", ",".join(["::-1"] * array.ndim))
+            self.assertEqual(got.tobytes(), array[part].astype(array.dtype.newbyteorder("<")).tobytes())
+            os.unlink(self.path("raw"))
+
+    def test_columns(self):
+        options = self.save(np.arange(24).reshape(4, 3, 2))
+        self.assertEqual(self.csv("stats", *options, "--over", "elements", "--stat", "sum,max", "--last", 2),
+                         (["index", "sum", "max"], [["2", "87", "17"], ["3", "123", "23"]]))
+        self.assertEqual(self.csv("stats", *options, "--over", "elements", "--stat", "max", "--element", "0,2"),
+                         (["index", "max"], [["0", "2"], ["1", "8"], ["2", "14"], ["3", "20"]]))
+        self.assertEqual(self.csv("stats", *options, "--over", "all", "--stat", "sum"),
+                         (["series", "sum", "first_index", "last_index"], [[options[1], "276", "0", "3"]]))
+        same = [self.csv("stats", *options, *over) for over in ((), ("--over", "time"))]
+        self.assertEqual(*same)
+        got, times = self.npy("stats", *options, "--over", "elements", "--period", "1s", "--stat", "rms")
+        self.assertEqual(times.tolist(), [0, 10**9, 2 * 10**9, 3 * 10**9])
+        empty = self.save(np.zeros((3, 0)), "b.npy")
+        self.assertEqual(self.csv("stats", *empty, "--over", "elements", "--stat", "count,mean"),
+                         (["index", "count", "mean"], [["0", "0", "nan"], ["1", "0", "nan"], ["2", "0", "nan"]]))
+
+    def test_plot(self):
+        rng = np.random.default_rng(SEED)
+        array = rng.standard_normal((300, 40))
+        ours = self.query("plot", *self.save(array), "--over", "elements", "--stat", "rms", "--height", 9, "--width", 80).decode()
+        plain = self.query("plot", *self.save(np.sqrt((array ** 2).mean(1)), "rms.npy"), "--height", 9, "--width", 80).decode()
+        self.assertIn("rms over elements", ours)
+        self.assertEqual(ours.splitlines()[1:], plain.splitlines()[1:])
+
+    def test_mistakes(self):
+        a = self.save(np.zeros((5, 4)))
+        self.refused(64, "--over", "stats", *a, "--over", "axis")
+        self.refused(64, "--over all is of stats", "plot", *a, "--over", "all")
+        self.refused(64, "--over elements and --weight", "stats", "x", "--over", "elements", "--weight", "time")
+        self.refused(64, "--over elements and --rolling", "plot", *a, "--over", "elements", "--rolling", 5)
+        self.refused(64, "does not take --times without --over", "stats", "x", "--times", "t.npy", "--format", "npy")
+
+
+class OverSeries(QueryTest):
+    @classmethod
+    def make(cls, store):
+        rng = np.random.default_rng(SEED)
+        cls.times = T0 + np.arange(500) * 10**8
+        cls.values = {"v": rng.standard_normal((500, 3)).astype("f4"), "s": rng.integers(0, 99, 500).astype("i2"),
+                      "ring": rng.standard_normal((500, 2, 5)), "large": rng.standard_normal((7, 3, 100_000)).astype("f4")}
+        for name, values in cls.values.items():
+            if name == "ring":
+                store.add(name, values, cls.times, capacity=128)
+            elif name == "large":
+                store.create(name, "f4", (3, 100_000))
+                for i in range(7):
+                    store.append(name, values[i : i + 1], cls.times[i : i + 1])
+            else:
+                store.add(name, values, cls.times)
+        cls.values["ring"] = cls.values["ring"][-128:]
+
+    def test_rows_of_samples(self):
+        for name, values in self.values.items():
+            times = self.times[-128:] if name == "ring" else self.times[: len(values)]
+            for stat in ("rms,mean,min,max,count", "rms,mean,min,max,count,median"):
+                got, at = self.npy("stats", name, "--over", "elements", "--stat", stat)
+                self.assertEqual(at.tolist(), times.tolist())
+                x = values.reshape(len(values), -1).astype(float)
+                want = np.stack([np.sqrt((x * x).mean(1)), x.mean(1), x.min(1), x.max(1), np.full(len(x), x.shape[1]),
+                                 np.median(x, 1)], 1)[:, : stat.count(",") + 1]
+                np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
+                row = self.json("stats", name, "--over", "all", "--stat", stat)[0]
+                self.assertEqual((row["count"], row["max"], row["first_time"]), (x.size, x.max(), times[0]))
+                got, at = self.npy("resample", name, "--over", "elements", "--every", "1s", "--stat", stat)
+                self.assertEqual(at.tolist(), np.unique(times // 10**9 * 10**9).tolist())
+                want = [x[times // 10**9 * 10**9 == t].mean() for t in at]
+                np.testing.assert_allclose(got[:, 1], want, rtol=1e-12, atol=1e-13)
+
+    def test_several_series(self):
+        header, rows = self.csv("stats", "v", "s", "--over", "elements", "--stat", "max", "--last", 2)
+        self.assertEqual(header, ["series", "time", "max"])
+        self.assertEqual([row[0] for row in rows], ["v", "v", "s", "s"])
+        self.assertEqual([float(row[2]) for row in rows[2:]], self.values["s"][-2:].tolist())
 
 
 class Mistakes(ArrayTest):
