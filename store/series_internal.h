@@ -229,6 +229,8 @@ void series_summarise_appended(struct series *series);
  * negative: not now. */
 int series_summarise(struct series *series, int64_t until_ns);
 void series_summary_unmap(struct series *series);
+/* Removes the files, as far as they are there. */
+void series_summary_remove(int series_fd, const char *name);
 /* Bytes of the files that its summaries must have. */
 uint64_t series_summary_bytes(const struct series *series);
 

@@ -116,15 +116,19 @@ static void publish(struct series *series, uint64_t summarised)
     series_word_publish(series, HEAD_SUMMARISED, (int64_t)summarised);
 }
 
+void series_summary_remove(int series_fd, const char *name)
+{
+    char path[SERIES_PATH_BYTES];
+    for (unsigned k = 0; k < SUMMARY_LEVELS_MAX; k++)
+        (void)fs_remove_at(series_fd, series_path(name, summary_file(k), path));
+}
+
 /* The files are not what they should be: they make way for new ones. */
 static void discard(struct series *series)
 {
-    char path[SERIES_PATH_BYTES];
     publish(series, 0);
     series_summary_unmap(series);
-    for (unsigned k = 0; k < SUMMARY_LEVELS_MAX; k++)
-        (void)fs_remove_at(series->store->series_fd,
-                           series_path(series->name, summary_file(k), path));
+    series_summary_remove(series->store->series_fd, series->name);
     account(series);
 }
 

@@ -410,9 +410,12 @@ static int recover_head(struct recovery *recovery, int stamps_fd, int64_t words[
     words[HEAD_RUNS_COUNT] = (int64_t)from->runs_count;
     words[HEAD_LAST_TIME_NS] = last_ns;
     words[HEAD_DURABLE] = (int64_t)from->count;
-    /* No sync has waited for the records: all of them are made again. */
-    if (!PLANTED(BUG_SUMMARIES_TRUSTED))
+    /* No sync has waited for the records: all of them are made again, and their files, of which a
+     * failed sync may have left in the cache alone what nobody would write anew. */
+    if (!PLANTED(BUG_SUMMARIES_TRUSTED)) {
         words[HEAD_SUMMARISED] = 0;
+        series_summary_remove(recovery->store->series_fd, recovery->name);
+    }
     words[HEAD_EPOCH] = recovery->store->epoch;
     series_session_restore(words, from->entries, from->entry_count);
     return write_head(recovery, words, is_there);
