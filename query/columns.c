@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_MAX 10000
-
 /* The same of an array file. */
 static int survey_array(const struct query_options *options, struct columns *columns,
                         uint64_t *ret_most)

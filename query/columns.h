@@ -10,6 +10,9 @@
 #include "output.h"
 #include "series_rows.h"
 
+/* Of any output. */
+#define COLUMNS_MAX 10000
+
 struct columns {
     struct column *list;
     char (*texts)[COLUMN_NAME_BYTES]; /* their names */

@@ -138,6 +138,8 @@ int options_convert_over(enum query_command command, const char *const values[OP
         return query_error(EX_USAGE, "--over %s and --weight cannot be given together", over);
     if (options->over != OVER_TIME && values[OPTION_ROLLING] != NULL)
         return query_error(EX_USAGE, "--over %s and --rolling cannot be given together", over);
+    if (options->over != OVER_TIME && (options->wide || options->fill != FILL_NONE))
+        return query_error(EX_USAGE, "--over %s does not go with --wide and --fill", over);
     if (command == COMMAND_STATS && options->over != OVER_ELEMENTS && values[OPTION_TIMES] != NULL)
         return query_error(EX_USAGE, "stats does not take --times without --over elements");
     return 0;

@@ -175,6 +175,19 @@ static int convert_elements(const char *list, struct query_options *options)
     }
 }
 
+static int convert_fill(const char *const values[OPTION_COUNT], struct query_options *options)
+{
+    static const char *const fills[] = {"none", "null", "previous"};
+    const char *fill = values[OPTION_FILL];
+    while (fill != NULL && strcmp(fill, fills[options->fill]) != 0) {
+        if (options->fill == FILL_PREVIOUS)
+            return wrong(OPTION_FILL, fill, "none, null or previous");
+        options->fill++;
+    }
+    options->wide = values[OPTION_WIDE] != NULL;
+    return options->wide && values[OPTION_JOBS] != NULL ? conflict(OPTION_WIDE, OPTION_JOBS) : 0;
+}
+
 static int convert_windows(enum query_command command, const char *const values[OPTION_COUNT],
                            struct query_options *options)
 {
@@ -187,6 +200,9 @@ static int convert_windows(enum query_command command, const char *const values[
     if (every != NULL &&
         (!units_parse_duration_ns(every, &options->every_ns) || options->every_ns == 0))
         return wrong(OPTION_EVERY, every, "a span of time above 0 (1m, 250ms, 1d)");
+    code = convert_fill(values, options);
+    if (code != 0)
+        return code;
     if (step != NULL && (!units_parse_u64(step, UINT64_MAX, &options->step) || options->step == 0))
         return wrong(OPTION_STEP, step, "a number above 0");
     if (values[OPTION_WINDOW] != NULL)

@@ -45,6 +45,10 @@ const struct option_rule option_rules[OPTION_COUNT] = {
     [OPTION_OVER] = {"over", "WHAT", BIT(COMMAND_STATS) | BIT(COMMAND_RESAMPLE) | BIT(COMMAND_PLOT),
                      0, "time: an element along rows (default); elements of a row; stats: all"},
     [OPTION_EVERY] = {"every", "D", BIT(COMMAND_RESAMPLE), 0, "length of a bucket: 1m, 1d"},
+    [OPTION_FILL] = {"fill", "HOW", BIT(COMMAND_RESAMPLE), 0,
+                     "empty buckets: none (left out, default), null, previous"},
+    [OPTION_WIDE] = {"wide", NULL, BIT(COMMAND_RESAMPLE), 0,
+                     "one row a bucket, with the series side by side"},
     [OPTION_WINDOW] = {"window", "N|D", BIT(COMMAND_ROLLING), 0, "rows (200) or a span (10s)"},
     [OPTION_STEP] = {"step", "N", BIT(COMMAND_ROLLING), 0, "keep every N-th row (default 1)"},
     [OPTION_ROLLING] = {"rolling", "N|D", BIT(COMMAND_PLOT), 0,
@@ -97,7 +101,8 @@ const struct command_rule command_rules[COMMAND_COUNT] = {
         {"resample", "S... --every D", "statistics over buckets of time",
          "Buckets [t, t + D) are aligned to the epoch; from one day on to midnight in the\n"
          "local zone (or --utc), whole weeks to Mondays. `time` is a bucket's start. Empty\n"
-         "buckets are left out, incomplete ends are kept. Default: mean,var.\n",
+         "buckets are left out (--fill), incomplete ends are kept. Default: mean,var.\n"
+         "--wide: columns time, then SERIES, or SERIES:STAT where several are asked for.\n",
          command_resample, ALL_FORMATS},
     [COMMAND_ROLLING] =
         {"rolling", "S... --window N|D", "statistics over a rolling window",

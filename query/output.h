@@ -6,7 +6,8 @@
 #include "stats_state.h"
 
 enum cell_kind {
-    CELL_NONE, /* nothing: this row has no such column */
+    CELL_NONE,  /* nothing: this row has no such column */
+    CELL_EMPTY, /* it has the column, and nothing stands there: null in json, NaN in npy */
     CELL_TEXT,
     CELL_TIME, /* INT64_MIN = no time */
     CELL_F8,

@@ -25,7 +25,7 @@ static void write_value(struct output *output, const struct cell *cell)
 {
     char buffer[CELL_TEXT_BYTES];
     bool real = cell->kind == CELL_F8 || cell->kind == CELL_F4;
-    if ((real && !isfinite(cell->real)) ||
+    if (cell->kind == CELL_EMPTY || (real && !isfinite(cell->real)) ||
         (cell->kind == CELL_TIME && cell->time_ns == INT64_MIN)) {
         sink_write(output->sink, "null", 4);
     } else if (real) {

@@ -28,7 +28,7 @@ static double number_of(const struct cell *cell)
 {
     if (cell->kind == CELL_INTEGER)
         return (double)cell->integer;
-    return cell->kind == CELL_NONE ? (double)NAN : cell->real;
+    return cell->kind == CELL_NONE || cell->kind == CELL_EMPTY ? (double)NAN : cell->real;
 }
 
 static int npy_begin(struct output *output)

@@ -24,6 +24,13 @@ enum query_time_form { TIME_FORM_ISO, TIME_FORM_NS };
 /* What a statistic is of: an element along the rows, all elements of a row, or everything. */
 enum query_over { OVER_TIME, OVER_ELEMENTS, OVER_ALL };
 
+/* What resample puts where a bucket has no samples. */
+enum query_fill {
+    FILL_NONE,    /* the bucket is left out where no series has any, and else empty */
+    FILL_NULL,    /* every bucket of the range is there; what has no samples is empty */
+    FILL_PREVIOUS /* the same, but with what the series had last */
+};
+
 /* A number of rows or a span of time: "200" or "10s". */
 struct query_length {
     bool given;
@@ -65,6 +72,8 @@ struct query_options {
     const char *output_path;    /* -o; NULL = stdout */
     const char *times_path;     /* --times; NULL */
     int64_t every_ns;           /* resample */
+    enum query_fill fill;       /* resample */
+    bool wide;                  /* resample */
     struct query_length window; /* rolling --window; plot --rolling */
     uint64_t step;              /* keep every N-th row; 1 = all */
     uint64_t lines;             /* tail -n */

@@ -253,6 +253,18 @@ int series_rows_exit_code(const struct series_rows *rows)
     return rows->exit_code;
 }
 
+void series_rows_limit_chunks(struct series_rows *rows, size_t rows_max)
+{
+    if (rows_max >= rows->chunk_rows)
+        return;
+    /* Where that fails they stay as they are. */
+    void *values = realloc(rows->values, rows_max * rows->row_bytes + 1);
+    int64_t *times_ns = realloc(rows->times_ns, rows_max * sizeof *times_ns);
+    rows->values = values != NULL ? values : rows->values;
+    rows->times_ns = times_ns != NULL ? times_ns : rows->times_ns;
+    rows->chunk_rows = rows_max;
+}
+
 void series_rows_without_times(struct series_rows *rows)
 {
     rows->without_times = true;

@@ -98,6 +98,9 @@ struct rows_chunk {
 int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk);
 int series_rows_exit_code(const struct series_rows *rows);
 
+/* No chunk is longer than that many rows, which saves memory; before the first chunk. */
+void series_rows_limit_chunks(struct series_rows *rows, size_t rows_max);
+
 /* Nobody wants the times of the rows: they are not read. Before the first chunk. */
 void series_rows_without_times(struct series_rows *rows);
 

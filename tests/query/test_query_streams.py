@@ -50,6 +50,7 @@ class Memory(QueryTest):
 
     def test_resample(self):
         self.limited("resample", "long", "--every", "2ms", "--stat", "mean,max", "--format", "csv")
+        self.limited("resample", "long", "--every", "2ms", "--wide", "--fill", "previous", "--format", "npy")
 
     def test_dump(self):
         self.assertEqual(self.limited("dump", "long", "--format", "npy"), 4096 + LONG * 8)
