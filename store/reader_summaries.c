@@ -91,11 +91,12 @@ int reader_summaries(struct reader *reader, unsigned level, uint64_t first, uint
     if (first > whole || count > whole - first || first * block_rows < snapshot->first)
         return -ERANGE;
     int r = want_level(reader, level, first + count);
-    if (r < 0)
-        return r;
-    /* A file that took the place of a damaged one has what the word says that it has now. */
+    /* A file that took the place of a damaged one, or will, has what the word says that it has now.
+     */
     if (reader_summarised(reader, snapshot->count) < (first + count) * block_rows)
         return -ERANGE;
+    if (r < 0)
+        return r;
     const struct reader_column *column = &reader->summaries[level];
     uint64_t slot = reader_is_ring(reader) ? first % column->rows : first;
     uint64_t before_seam = column->rows - slot < count ? column->rows - slot : count;
