@@ -63,6 +63,13 @@ static void report_finding(const char *file, const char *text, void *context)
     sink_flush(work->sink);
 }
 
+static void report_note(const char *file, const char *text, void *context)
+{
+    (void)context;
+    progress_hide();
+    fprintf(stderr, PROGRAM ": note: %s: %s\n", file, text);
+}
+
 /* The rows that lie before us; only for the meter, so nothing that is wrong with a series is told
  * here. */
 static uint64_t count_rows(const struct query_options *options,
@@ -116,6 +123,7 @@ static void verify_all(struct verification *work, const struct series_selection 
     const struct verify_sink sink = {.finding = report_finding,
                                      .progress = report_progress,
                                      .context = work,
+                                     .note = report_note,
                                      .make = stats_block_make,
                                      .merge = stats_block_merge};
     bool whole_store = work->options->names_count == 0;

@@ -1,9 +1,9 @@
 #include "store_strays.h"
 
 #include "file_system.h"
+#include "series_internal.h"
 #include "series_name.h"
 #include "store_format.h"
-#include "summary_form.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -23,7 +23,8 @@ struct stray_walk {
     struct stray_list *list;
 };
 
-static int stray_add(struct stray_walk *walk, const char *entry, const char *text)
+static int stray_add(struct stray_walk *walk, const char *entry, enum stray_kind kind,
+                     const char *text)
 {
     struct stray_list *list = walk->list;
     if (list->count == list->capacity) {
@@ -34,7 +35,7 @@ static int stray_add(struct stray_walk *walk, const char *entry, const char *tex
         list->strays = strays;
         list->capacity = capacity;
     }
-    struct stray stray = {.text = text};
+    struct stray stray = {.text = text, .kind = kind};
     const char *between = entry[0] != '\0' ? "/" : "";
     if (asprintf(&stray.path, "%s%s%s", walk->path, between, entry) < 0)
         return -ENOMEM;
@@ -55,15 +56,12 @@ void stray_list_free(struct stray_list *list)
     free(list->strays);
 }
 
+/* Of a series that is there, or may be. */
 static bool is_series_file(const char *entry)
 {
-    static const char *const names[] = {SERIES_HEAD_FILE, SERIES_VALUES_FILE, SERIES_TIMES_FILE,
-                                        SERIES_RUNS_FILE, SERIES_META_FILE};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(entry, names[i]) == 0)
-            return true;
-    for (unsigned k = 0; k < SUMMARY_LEVELS_MAX; k++)
-        if (strcmp(entry, summary_file(k)) == 0)
+    const char *file;
+    for (unsigned i = 0; (file = series_file(i)) != NULL; i++)
+        if (strcmp(entry, file) == 0)
             return true;
     return false;
 }
@@ -81,10 +79,13 @@ static int stray_visit(const char *entry, bool is_folder, void *context)
 {
     struct stray_walk *walk = context;
     if (!is_folder) {
-        if (walk->has_head && is_series_file(entry))
+        bool is_ours = is_series_file(entry);
+        if (!walk->has_head)
+            return stray_add(walk, entry, is_ours ? STRAY_HEADLESS : STRAY_FOREIGN,
+                             "a file where no series is");
+        if (is_ours && entry[0] != '.')
             return 0;
-        return stray_add(walk, entry,
-                         walk->has_head ? "no file of a series" : "a file where no series is");
+        return stray_add(walk, entry, is_ours ? STRAY_LEFT : STRAY_FOREIGN, "no file of a series");
     }
     size_t before = strlen(walk->path);
     int length = snprintf(walk->path + before, sizeof walk->path - before, "/%s", entry);
@@ -97,7 +98,7 @@ static int stray_visit(const char *entry, bool is_folder, void *context)
         walk->path[before] = '\0';
     } else {
         walk->path[before] = '\0';
-        r = stray_add(walk, entry, "a folder that no series can have");
+        r = stray_add(walk, entry, STRAY_FOREIGN, "a folder that no series can have");
     }
     return r;
 }
@@ -117,7 +118,7 @@ static int stray_folder(struct stray_walk *walk)
     bool is_root = strlen(walk->path) < walk->name_at;
     bool is_used = walk->has_head || walk->is_parent;
     if (r == 0 && !is_used && !is_root)
-        r = stray_add(walk, "", "a folder without a series");
+        r = stray_add(walk, "", STRAY_HEADLESS, "a folder without a series");
     walk->has_head = has_head_above;
     walk->is_parent = is_parent_above || is_used;
     return r;

@@ -5,10 +5,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum stray_kind {
+    STRAY_FOREIGN,  /* nothing of ours */
+    STRAY_HEADLESS, /* a folder without head.npy, or a series' file in it: of a creation or a
+                       deletion that is under way or was cut short, unless a series lost its head */
+    STRAY_LEFT      /* a head that was being made anew: the one beside it stands */
+};
+
 /* Something astray, by its path below the store. */
 struct stray {
     char *path;
     const char *text; /* why, static */
+    enum stray_kind kind;
     uint64_t inode;
 };
 

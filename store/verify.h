@@ -19,6 +19,8 @@ struct verify_sink {
     /* Now and then; may be NULL. */
     void (*progress)(const struct verify_progress *progress, void *context);
     void *context;
+    /* What is no damage, and better known; may be NULL. */
+    void (*note)(const char *file, const char *text, void *context);
     /* The arithmetic of summaries; NULL: they are not looked at. */
     store_summary_make *make;
     store_summary_merge *merge;
@@ -37,8 +39,9 @@ int verify_series(const char *store_path, const char *name, const struct verify_
                   struct verify_totals *totals);
 
 /* Verifies what belongs to no series: STATE, the journal (and the heads of a clean store against
- * it), status.npy, files and folders in `series/` that are no part of any series. Takes two seconds
- * where something is astray while a daemon holds the store, to see it again. -ENOENT: no store. */
+ * it), status.npy, files and folders in `series/` that are no part of any series (a note where a
+ * creation or a deletion was cut short). Takes two seconds where something is astray while a daemon
+ * holds the store, to see it again. -ENOENT: no store. */
 int verify_store(const char *store_path, const struct verify_sink *sink,
                  struct verify_totals *totals);
 

@@ -44,6 +44,12 @@ void verify_last_time(struct verify_work *work);
 int verify_journal(const char *store_path, int folder, const struct verify_sink *sink,
                    struct verify_totals *totals);
 
+struct stray_list;
+
+/* Strays without a head that are, for all that the journal says, of a series which lost its head
+ * become foreign: no creation or deletion that was cut short. */
+void verify_journal_sorts(int folder, struct stray_list *strays);
+
 /* ---- verify_summaries.c: every record against its rows. 0, -ENOMEM ---- */
 int verify_summaries(struct verify_work *work, const struct reader_snapshot *snapshot);
 

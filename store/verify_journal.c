@@ -7,6 +7,7 @@
 #include "reader.h"
 #include "series_internal.h"
 #include "state_file.h"
+#include "store_strays.h"
 #include "verify_internal.h"
 
 #include <errno.h>
@@ -261,6 +262,50 @@ int verify_journal(const char *store_path, int folder, const struct verify_sink 
     }
     release(&check);
     return found < 0 ? found : 0;
+}
+
+/* The series that a stray is of, or may be. False: none. */
+static bool journal_has_stray(const struct journal_image *image, const struct stray *stray)
+{
+    const char *name = stray->path + strlen(STORE_SERIES_DIR);
+    const char *slash = strrchr(stray->path, '/');
+    if (slash == NULL || *name++ != '/')
+        return false;
+    return journal_image_has_name(image, name, strlen(name)) ||
+           (slash > name && journal_image_has_name(image, name, (size_t)(slash - name)));
+}
+
+void verify_journal_sorts(int folder, struct stray_list *strays)
+{
+    struct journal journal;
+    struct journal_image image;
+    uint8_t *bytes = NULL;
+    bool is_whole = false;
+    size_t headless = 0;
+    for (size_t i = 0; i < strays->count; i++)
+        headless += strays->strays[i].kind == STRAY_HEADLESS;
+    /* A record that is being written does not hold for a moment. */
+    for (unsigned look = 0; look < JOURNAL_LOOKS && headless > 0 && !is_whole; look++) {
+        if (look > 0)
+            clock_sleep_ns(JOURNAL_PAUSE_NS);
+        journal_init(&journal, folder, 0);
+        int load = journal_load(&journal, &image, &bytes);
+        is_whole = load == 0 && !image.is_damaged;
+        if (load == 0 && !is_whole)
+            journal_image_free(&image);
+        if (!is_whole) {
+            free(bytes);
+            bytes = NULL;
+        }
+    }
+    for (size_t i = 0; i < strays->count; i++) {
+        struct stray *stray = &strays->strays[i];
+        if (stray->kind == STRAY_HEADLESS && (!is_whole || journal_has_stray(&image, stray)))
+            stray->kind = STRAY_FOREIGN;
+    }
+    if (is_whole)
+        journal_image_free(&image);
+    free(bytes);
 }
 
 int verify_state_and_journal(const char *store_path, const struct verify_sink *sink,

@@ -37,8 +37,17 @@ static int verify_strays(const char *store_path, int folder, const struct verify
         stray_list_keep(&strays, &again);
         stray_list_free(&again);
     }
-    for (size_t i = 0; r == 0 && i < strays.count; i++)
-        store_report(sink, totals, strays.strays[i].path, strays.strays[i].text);
+    if (r == 0)
+        verify_journal_sorts(folder, &strays);
+    for (size_t i = 0; r == 0 && i < strays.count; i++) {
+        const struct stray *stray = &strays.strays[i];
+        if (stray->kind == STRAY_FOREIGN)
+            store_report(sink, totals, stray->path, stray->text);
+        else if (sink->note != NULL)
+            sink->note(stray->path,
+                       "what is left of a series that was being made or deleted; it does no harm",
+                       sink->context);
+    }
     stray_list_free(&strays);
     return r;
 }

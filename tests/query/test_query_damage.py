@@ -111,6 +111,32 @@ class Damage(QueryTest):
             shutil.copy(self.folder + "/kept", file)
         self.expect_sound()
 
+    def test_what_a_kill_leaves_is_a_note(self):
+        """Creations and deletions that were cut short; the same files without a head are damage where the journal has the series."""
+        made = self.path + "/series/made/b"
+        os.makedirs(made)
+        for file in ("values.npy", "times.npy", ".head.npy.new"):
+            shutil.copy(self.path + "/series/grow/a/values.npy", os.path.join(made, file))
+        shutil.copy(self.path + "/series/ring/a/head.npy", self.path + "/series/ring/a/.head.npy.new")
+        result = self.run_query("verify", store=self.path)
+        self.assertEqual((result.returncode, result.stdout), (0, b""))
+        notes = [line for line in result.stderr.decode().splitlines() if "note: series/" in line]
+        self.assertEqual(len(notes), 6, result.stderr)  # four files and the two folders
+        self.assertIn("no damage", result.stderr.decode())
+        open(made + "/foreign", "w").close()
+        self.expect_found("a file that is no series'")
+        os.unlink(made + "/foreign")
+        os.unlink(self.path + "/series/ring/a/head.npy")
+        result = self.run_query("verify", store=self.path)
+        found = [line.split(":")[0] for line in result.stdout.decode().splitlines()]
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("series/ring/a/head.npy", found)
+        self.assertIn("series/ring/a/values.npy", found)
+        self.assertFalse([file for file in found if file.startswith("series/made")], found)
+        for journal in glob.glob(self.path + "/journal-*"):
+            os.unlink(journal)
+        self.expect_found("a folder without a head, and no journal")
+
     def test_files_that_are_gone(self):
         files = glob.glob(self.path + "/series/**/*.npy", recursive=True) + [self.path + "/STATE", self.journal()[0]]
         for file in files:

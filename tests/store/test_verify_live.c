@@ -85,8 +85,11 @@ static void live_writer(const char *folder)
         for (unsigned i = 0; i < LIVE_SERIES; i++)
             live_append(series[i], i, round);
         struct store_flush *flush = NULL;
-        if (round % 100 == 0 && store_flush_begin(store, NULL, 0, &flush) == 0 && flush != NULL)
+        if (round % 100 == 0 && store_flush_begin(store, NULL, 0, &flush) == 0 && flush != NULL) {
+            if (store_flush_run(flush, NULL) < 0)
+                _exit(5);
             store_flush_end(store, flush, true);
+        }
         if (series_count(series[3]) > 100000) {
             for (unsigned i = 3; i < LIVE_SERIES; i++) {
                 if (store_delete(store, &series[i], 1, NULL, NULL, NULL) < 0)
@@ -144,6 +147,8 @@ static void nothing_is_found_beside_a_writer(void **state)
         assert_true(r == 0 || r == -ENOENT);
         expect_nothing(&findings);
     }
+    findings = verify_rest(*state);
+    expect_nothing(&findings);
 }
 
 int main(void)
