@@ -119,8 +119,9 @@ static void run(struct reader *reader, const struct reader_snapshot *snapshot, s
         took_ns[i] = clock_monotonic_ns() - begin_ns;
     }
     qsort(took_ns, queries, sizeof *took_ns, compare);
-    printf("%s: p50 %.2f us, p99 %.2f us\n", what, (double)took_ns[queries / 2] / 1000,
-           (double)took_ns[queries - queries / 100] / 1000);
+    size_t median = queries / 2, last_percent = queries - queries / 100;
+    printf("%s: p50 %.2f us, p99 %.2f us\n", what, (double)took_ns[median] / 1000,
+           (double)took_ns[last_percent] / 1000);
     if (sink == 0)
         abort(); /* so that nothing is left out */
     range_summary_free(summary);

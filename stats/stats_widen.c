@@ -12,12 +12,12 @@ size_t stats_number_bytes(const char dtype[2])
     return (size_t)(dtype[1] - '0');
 }
 
-/* ret[i] MEMBER = (wide) of the i-th number of type `type`. */
-#define WIDEN(type, wide, member)                                                                  \
+/* ret_values[i], or a member of it, = the i-th number of type `type`. */
+#define WIDEN(type, wide, to)                                                                      \
     for (size_t i = 0; i < count; i++) {                                                           \
         type number;                                                                               \
         memcpy(&number, (const char *)from + i * stride, sizeof number);                           \
-        ret_values[i] member = (wide)number;                                                       \
+        (to) = (wide)number;                                                                       \
     }                                                                                              \
     break
 
@@ -28,21 +28,21 @@ void stats_widen(const char dtype[2], const void *from, size_t stride, size_t co
 {
     switch (CODE(dtype[0], dtype[1])) {
     case CODE('f', '4'):
-        WIDEN(float, double, .real);
+        WIDEN(float, double, ret_values[i].real);
     case CODE('i', '1'):
-        WIDEN(int8_t, int64_t, .integer);
+        WIDEN(int8_t, int64_t, ret_values[i].integer);
     case CODE('i', '2'):
-        WIDEN(int16_t, int64_t, .integer);
+        WIDEN(int16_t, int64_t, ret_values[i].integer);
     case CODE('i', '4'):
-        WIDEN(int32_t, int64_t, .integer);
+        WIDEN(int32_t, int64_t, ret_values[i].integer);
     case CODE('u', '1'):
-        WIDEN(uint8_t, uint64_t, .natural);
+        WIDEN(uint8_t, uint64_t, ret_values[i].natural);
     case CODE('u', '2'):
-        WIDEN(uint16_t, uint64_t, .natural);
+        WIDEN(uint16_t, uint64_t, ret_values[i].natural);
     case CODE('u', '4'):
-        WIDEN(uint32_t, uint64_t, .natural);
+        WIDEN(uint32_t, uint64_t, ret_values[i].natural);
     default: /* as they are */
-        WIDEN(uint64_t, uint64_t, .natural);
+        WIDEN(uint64_t, uint64_t, ret_values[i].natural);
     }
 }
 
@@ -51,24 +51,24 @@ void stats_widen_f8(const char dtype[2], const void *from, size_t stride, size_t
 {
     switch (CODE(dtype[0], dtype[1])) {
     case CODE('f', '4'):
-        WIDEN(float, double, );
+        WIDEN(float, double, ret_values[i]);
     case CODE('i', '1'):
-        WIDEN(int8_t, double, );
+        WIDEN(int8_t, double, ret_values[i]);
     case CODE('i', '2'):
-        WIDEN(int16_t, double, );
+        WIDEN(int16_t, double, ret_values[i]);
     case CODE('i', '4'):
-        WIDEN(int32_t, double, );
+        WIDEN(int32_t, double, ret_values[i]);
     case CODE('i', '8'):
-        WIDEN(int64_t, double, );
+        WIDEN(int64_t, double, ret_values[i]);
     case CODE('u', '1'):
-        WIDEN(uint8_t, double, );
+        WIDEN(uint8_t, double, ret_values[i]);
     case CODE('u', '2'):
-        WIDEN(uint16_t, double, );
+        WIDEN(uint16_t, double, ret_values[i]);
     case CODE('u', '4'):
-        WIDEN(uint32_t, double, );
+        WIDEN(uint32_t, double, ret_values[i]);
     case CODE('u', '8'):
-        WIDEN(uint64_t, double, );
+        WIDEN(uint64_t, double, ret_values[i]);
     default:
-        WIDEN(double, double, );
+        WIDEN(double, double, ret_values[i]);
     }
 }

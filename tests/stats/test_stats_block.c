@@ -15,10 +15,10 @@
 
 #include <cmocka.h>
 
-#define ROWS     STATS_BLOCK_ROWS
-#define BLOCKS   40
-#define RECORD   STATS_RECORD_DOUBLES
-#define ELEMENTS 19
+#define ROWS     ((size_t)STATS_BLOCK_ROWS)
+#define BLOCKS   ((size_t)40)
+#define RECORD   ((size_t)STATS_RECORD_DOUBLES)
+#define ELEMENTS ((size_t)19)
 
 static uint64_t only_seed;
 
@@ -82,7 +82,8 @@ static void check_record(const double *record, const char *dtype, const union st
     }
     exact mean = sum / (exact)there;
     exact error = (exact)record[0] + (exact)record[1] - mean;
-    exact sd = sqrt((double)(m2 / (exact)there)), rms = sqrt((double)(squares / (exact)there));
+    exact sd = (exact)sqrt((double)(m2 / (exact)there));
+    exact rms = (exact)sqrt((double)(squares / (exact)there));
     exact m2_error = (exact)record[STATS_RECORD_M2] - m2;
     if (error < 0)
         error = -error;
@@ -308,7 +309,8 @@ static void check_kernels(const struct block_kernels *kernels)
         exact sum = 0, squares = 0;
         double min = (double)INFINITY, max = -(double)INFINITY;
         for (size_t i = 0; i < n; i++) {
-            wide[i] = narrow[i] = (float)(cos((double)(i * n)) * 100);
+            narrow[i] = (float)(cos((double)(i * n)) * 100);
+            wide[i] = (double)narrow[i];
             sum += (exact)wide[i];
             squares += ((exact)wide[i] - 3) * ((exact)wide[i] - 3);
             min = wide[i] < min ? wide[i] : min;
