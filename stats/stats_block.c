@@ -63,7 +63,7 @@ static bool finish_real(const struct block_range *range, struct block_squares ab
     /* Differences from the exact mean add up to 0; from the rounded one, to what its division left.
      * More than rounding makes of that is what the first sum lost. */
     double rest = fma(-centre, n, range->sum);
-    double noise = (n / 8 + 8) * 0x1p-53 * sqrt(n * about.squares);
+    double noise = (n / 32 + 2) * 0x1p-53 * sqrt(n * about.squares);
     if (fabs(about.sum - rest) > noise)
         rest = about.sum;
     double m2 = about.squares - about.sum * about.sum / n;

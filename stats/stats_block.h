@@ -12,8 +12,8 @@
  * min and max, and nowhere else.
  *
  * Errors, for any tree of merges of them, against the exact
- * statistic of the samples: hi + lo within 2e-14 of their standard deviation and 1e-15 of their
- * root mean square; m2 within 2e-14 of itself; equal samples give exactly themselves and exactly 0.
+ * statistic of the samples: hi + lo within 5e-15 of their standard deviation (and so of their root
+ * mean square), m2 within 2e-14 of itself; equal samples give exactly themselves and exactly 0.
  * Integers: hi + lo is the exact mean of a number of samples that is a power of two, m2 is within
  * 1e-15. count x (hi + lo), as stats_record_sum() computes it, is the exact sum of whole numbers
  * whose magnitudes add up to less than 2^53 (of integers: always, rounded to the nearest whole

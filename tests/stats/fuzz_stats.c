@@ -1,11 +1,12 @@
-/* Random streams, windows and ways to cut them through the rolling kernels, against two passes in
- * 113 bits and sorted copies.
+/* Random streams, windows and ways to cut them through the rolling kernels, and into blocks whose
+ * records are merged, against two passes in 113 bits and sorted copies.
  *
  *     fuzz_stats [SECONDS [SEED]]
  *
  * Without arguments a second of fresh seeds from 1 on. A failure names its seed; that seed alone is
  * run again by SECONDS 0. The last line has totals. */
 #include "exact.h"
+#include "stats_block.h"
 #include "stats_rolling.h"
 
 #include <inttypes.h>
@@ -164,6 +165,43 @@ static const char *check(const struct stream *stream, size_t i)
     return var_error <= 1e-13 && var >= 0 ? NULL : "variance";
 }
 
+/* NULL, or what is wrong with the record of the whole stream, merged from those of its pieces. */
+static const char *check_records(const struct stream *stream, uint64_t *seed)
+{
+    double records[SAMPLES_MAX / 64 + 2][STATS_RECORD_DOUBLES], *all = records[0];
+    size_t count = 0;
+    for (size_t i = 0, take; i < stream->count; i += take) {
+        take = 64 + random_next(seed) % (STATS_BLOCK_ROWS - 63);
+        take = take < stream->count - i ? take : stream->count - i;
+        stats_block_make("f8", stream->values + i, take, 1, records[count++]);
+        if (count > 2 && random_next(seed) % 4 == 0) {
+            stats_block_merge(records[count - 2], 2, 1, records[count - 2]);
+            count--;
+        }
+    }
+    stats_block_merge(records[0], count, 1, all);
+    struct exact_statistics want;
+    exact_compute(stream->values, stream->count, 0, &want);
+    if (all[STATS_RECORD_COUNT] != (double)want.count)
+        return "count";
+    if (want.count == 0)
+        return NULL;
+    if (all[STATS_RECORD_MIN] != want.min || all[STATS_RECORD_MAX] != want.max)
+        return "extremes";
+    if (!want.finite)
+        return isnan(all[STATS_RECORD_M2]) && same(all[STATS_RECORD_HI], (double)want.mean)
+                   ? NULL
+                   : "infinities";
+    exact mean = (exact)all[STATS_RECORD_HI] + (exact)all[STATS_RECORD_LO];
+    exact m2 = want.var * (exact)want.count;
+    double sd = sqrt((double)want.var);
+    double mean_error = fabs((double)(mean - want.mean));
+    double m2_error = fabs((double)((exact)all[STATS_RECORD_M2] - m2));
+    if (!(mean_error <= 5e-15 * sd))
+        return "mean";
+    return m2_error <= 2e-14 * (double)m2 ? NULL : "squares";
+}
+
 static bool run(uint64_t first_seed)
 {
     static struct stream stream;
@@ -188,6 +226,12 @@ static bool run(uint64_t first_seed)
         i += take;
     }
     free(rolling);
+    const char *fault = check_records(&stream, &seed);
+    if (fault != NULL) {
+        printf("seed %" PRIu64 ": %s of the merged record; replay: fuzz_stats 0 %" PRIu64 "\n",
+               first_seed, fault, first_seed);
+        return false;
+    }
     size_t step = 1 + random_next(&seed) % (stream.window > 100 ? 60 : 7);
     for (size_t i = stream.longest > 0 ? 0 : stream.window - 1; i < stream.count; i += step) {
         const char *wrong = check(&stream, i);
