@@ -248,22 +248,23 @@ static int create(struct mapped_array *array, bool has_header, struct error_text
     return result;
 }
 
-static int array_new(const char *path, enum mapped_mode mode, struct mapped_array **ret_array,
-                     struct error_text *error)
+/* NULL: out of memory, and `error` says so. */
+static struct mapped_array *array_new(const char *path, enum mapped_mode mode,
+                                      struct error_text *error)
 {
     struct mapped_array *array = calloc(1, sizeof *array);
     char *copy = strdup(path);
     if (array == NULL || copy == NULL) {
         free(array);
         free(copy);
-        return error_set_errno(error, -ENOMEM, "%s", path);
+        (void)error_set_errno(error, -ENOMEM, "%s", path);
+        return NULL;
     }
     array->mode = mode;
     array->path = copy;
     array->fd = -1;
     array->guard = -1;
-    *ret_array = array;
-    return 0;
+    return array;
 }
 
 static int open_npy(struct mapped_array *array, const struct npy_shape *wanted,
@@ -293,11 +294,10 @@ static int open_npy(struct mapped_array *array, const struct npy_shape *wanted,
 int mapped_array_open_npy(const char *path, enum mapped_mode mode, const struct npy_shape *wanted,
                           struct mapped_array **ret_array, struct error_text *error)
 {
-    struct mapped_array *array;
-    int result = array_new(path, mode, &array, error);
-    if (result < 0)
-        return result;
-    result = open_npy(array, wanted, error);
+    struct mapped_array *array = array_new(path, mode, error);
+    if (array == NULL)
+        return -ENOMEM;
+    int result = open_npy(array, wanted, error);
     if (result < 0)
         mapped_array_close(array);
     else
@@ -325,12 +325,11 @@ static int open_raw(struct mapped_array *array, struct error_text *error)
 int mapped_array_open_raw(const char *path, enum mapped_mode mode, const struct npy_shape *shape,
                           struct mapped_array **ret_array, struct error_text *error)
 {
-    struct mapped_array *array;
-    int result = array_new(path, mode, &array, error);
-    if (result < 0)
-        return result;
+    struct mapped_array *array = array_new(path, mode, error);
+    if (array == NULL)
+        return -ENOMEM;
     array->shape = *shape;
-    result = open_raw(array, error);
+    int result = open_raw(array, error);
     if (result < 0)
         mapped_array_close(array);
     else
