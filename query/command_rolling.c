@@ -1,7 +1,7 @@
+#include "follow_command.h"
 #include "progress.h"
 #include "row_command.h"
 #include "statistics_cells.h"
-#include "window_stats.h"
 
 #include <math.h>
 
@@ -33,6 +33,20 @@ static bool needs_times(const struct query_options *options)
            options->window.span_ns > 0 || options->weight_time;
 }
 
+static void write_chunk(const struct query_options *options, const struct series_rows *rows,
+                        const struct window_stats *windows, const struct window_chunk *chunk,
+                        const struct columns *columns, struct output *output)
+{
+    if (options->format == FORMAT_NPY) {
+        output_numbers(output, chunk->values, chunk->times_ns, chunk->count);
+        return;
+    }
+    for (size_t i = 0; i < chunk->count && !output_failed(output); i++) {
+        fill_row(options, windows, chunk, i, rows, columns);
+        output_row(output, columns->cells);
+    }
+}
+
 static int write_rolling(const struct query_options *options, struct series_rows *rows,
                          const struct columns *columns, struct output *output)
 {
@@ -45,12 +59,7 @@ static int write_rolling(const struct query_options *options, struct series_rows
     if (code != 0)
         return code;
     while (!output_failed(output) && (more = window_stats_next(windows, &chunk)) > 0) {
-        if (options->format == FORMAT_NPY)
-            output_numbers(output, chunk.values, chunk.times_ns, chunk.count);
-        for (size_t i = 0; options->format != FORMAT_NPY && i < chunk.count; i++) {
-            fill_row(options, windows, &chunk, i, rows, columns);
-            output_row(output, columns->cells);
-        }
+        write_chunk(options, rows, windows, &chunk, columns, output);
         progress_update(series_rows_done(rows));
     }
     if (more < 0)
@@ -59,9 +68,25 @@ static int write_rolling(const struct query_options *options, struct series_rows
     return code;
 }
 
+/* The windows stay for the rows that are still to come. */
+static int write_followed(const struct query_options *options, struct followed *series,
+                          const struct columns *columns, struct output *output)
+{
+    struct window_chunk chunk;
+    int more = 0, code = 0;
+    if (series->windows == NULL)
+        code = window_stats_open(options, series->rows, &series->windows);
+    while (code == 0 && !follow_is_over(output) &&
+           (more = window_stats_next(series->windows, &chunk)) > 0)
+        write_chunk(options, series->rows, series->windows, &chunk, columns, output);
+    return more < 0 ? window_stats_exit_code(series->windows) : code;
+}
+
 int command_rolling(const struct query_options *options)
 {
     const char *names[STATISTICS_MAX];
     statistics_names(options, names);
+    if (options->follow)
+        return follow_command_run(options, names, options->statistics_count, write_followed);
     return row_command_run(options, names, options->statistics_count, write_rolling);
 }

@@ -269,6 +269,24 @@ static int check_npy(const struct query_options *options, const char *time_form)
     return 0;
 }
 
+/* It goes on behind the range's end, and ends when it is interrupted. */
+static int check_follow(const struct query_options *options, const char *const values[OPTION_COUNT])
+{
+    static const enum option_id ends[] = {OPTION_TO, OPTION_FIRST, OPTION_FILE, OPTION_JOBS,
+                                          OPTION_TIMES};
+    if (options->output_path != NULL)
+        return query_error(EX_USAGE,
+                           "--follow does not go with -o, which shows a file only when it is "
+                           "complete; redirect instead");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        if (values[ends[i]] != NULL)
+            return conflict(OPTION_FOLLOW, ends[i]);
+    }
+    if (options->format == FORMAT_NPY)
+        return query_error(EX_USAGE, "--follow has no --format npy");
+    return 0;
+}
+
 static int convert_output(enum query_command command, const char *const values[OPTION_COUNT],
                           struct query_options *options)
 {
@@ -297,11 +315,8 @@ static int convert_output(enum query_command command, const char *const values[O
         return wrong(OPTION_OUTPUT, "", "the name of a file");
     if (options->output_path != NULL && strcmp(options->output_path, "-") == 0)
         options->output_path = NULL;
-    if (options->follow && options->output_path != NULL)
-        return query_error(EX_USAGE,
-                           "--follow does not go with -o, which shows a file only when it is "
-                           "complete; redirect instead");
-    return check_npy(options, form);
+    int code = options->follow ? check_follow(options, values) : 0;
+    return code != 0 ? code : check_npy(options, form);
 }
 
 int options_convert(enum query_command command, const char *const values[OPTION_COUNT],

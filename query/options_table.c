@@ -60,7 +60,7 @@ const struct option_rule option_rules[OPTION_COUNT] = {
     [OPTION_ASCII] = {"ascii", NULL, BIT(COMMAND_PLOT), 0,
                       "draw with ASCII only (default where the locale is not UTF-8)"},
     [OPTION_LINES] = {"lines", "N", BIT(COMMAND_TAIL), 'n', "rows (default 10)"},
-    [OPTION_FOLLOW] = {"follow", NULL, BIT(COMMAND_TAIL), 'f',
+    [OPTION_FOLLOW] = {"follow", NULL, BIT(COMMAND_TAIL) | BIT(COMMAND_ROLLING), 'f',
                        "go on with samples as they arrive, until interrupted"},
     [OPTION_JOBS] = {"jobs", "N", WINDOWED | BIT(COMMAND_STATS) | BIT(COMMAND_DUMP), 'j',
                      "threads for several series (default: as many as processors)"},

@@ -240,8 +240,10 @@ int series_rows_next(struct series_rows *rows, struct rows_chunk *ret_chunk)
             .values = (const char *)rows->values + skip * rows->row_bytes,
             .times_ns = rows->times_ns != NULL ? rows->times_ns + skip : NULL,
             .lost = rows->lost,
+            .anew = rows->anew,
         };
         rows->lost = 0;
+        rows->anew = false;
         rows->at += count - skip;
         return 1;
     }

@@ -91,6 +91,7 @@ struct rows_chunk {
     const void *values;      /* count x width, of the series' dtype, C order */
     const int64_t *times_ns; /* NULL after series_rows_without_times() */
     uint64_t lost; /* rows right before it that were overwritten before they could be read */
+    bool anew;     /* while following: these rows do not go on what was before */
 };
 
 /* The next chunk; it is good until the next call. 1: there is one; 0: the end; negative: failed,

@@ -52,6 +52,7 @@ int series_rows_advance(struct series_rows *rows)
                 return query_error(EX_DATAERR, "%s was made anew with another type", rows->name);
             if (!same_series) {
                 query_error(0, "%s was made anew", rows->name);
+                rows->anew = true;
                 next = 0;
             }
         }
@@ -62,6 +63,7 @@ int series_rows_advance(struct series_rows *rows)
     if (next > rows->snapshot.count) {
         query_error(0, "%s: its newest rows were lost; going on from row %" PRIu64, rows->name,
                     rows->snapshot.count);
+        rows->anew = true;
         next = rows->snapshot.count;
     }
     if (next < rows->snapshot.first) {

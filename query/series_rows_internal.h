@@ -14,6 +14,7 @@ struct series_rows {
     char *name;
     uint64_t from, to;        /* the range */
     uint64_t at;              /* next row to read */
+    bool anew;                /* the next rows do not go on what was before */
     uint64_t lost;            /* rows lost that no chunk has told of */
     uint64_t lost_total;      /* of all that series_rows_report_lost() has not told of */
     size_t elements_count;    /* selected */

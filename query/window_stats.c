@@ -300,8 +300,8 @@ int window_stats_open(const struct query_options *options, struct series_rows *r
     windows->windows = calloc(windows->elements, sizeof *windows->windows);
     uint64_t range = series_rows_to(rows) - series_rows_from(rows);
     uint64_t room = options->window.span_ns > 0 ? SPAN_ROWS_FIRST : options->window.rows;
-    /* A window longer than the range never fills. */
-    if (room > range)
+    /* A window longer than the range never fills, unless the range grows. */
+    if (room > range && !options->follow)
         room = range > 0 ? range : 1;
     if (options->weight_time) {
         windows->held = calloc(windows->elements, sizeof *windows->held);
@@ -358,8 +358,12 @@ int window_stats_next(struct window_stats *windows, struct window_chunk *ret_chu
             windows->exit_code = series_rows_exit_code(windows->rows);
         if (more <= 0)
             return more;
-        if (chunk.lost > 0)
+        if ((chunk.lost > 0 || chunk.anew) && windows->filled > 0) {
             begin_anew(windows);
+            if (windows->options->follow)
+                query_error(0, "%s: the windows begin anew behind it",
+                            series_rows_info(windows->rows)->name);
+        }
         if (make_buffers(windows, chunk.count) < 0 || plan(windows, &chunk, &first, &longest) < 0)
             return -1;
         if (longest > windows->capacity &&

@@ -3,7 +3,8 @@
  * A row's window is the N rows, or the span (t - D, t], that end at it. Rows come out from the
  * first full window on: with N rows, from the N-th row; with a span, from the first row at or after
  * (time of the first row) + D. Where rows were lost to overwriting the windows begin anew, so none
- * spans a hole. */
+ * spans a hole. With options->follow, which says so on stderr then, window_stats_next() may be
+ * called again after the end when series_rows_advance() found more rows: windows go on. */
 #ifndef INGEST_WINDOW_STATS_H
 #define INGEST_WINDOW_STATS_H
 

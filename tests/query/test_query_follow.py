@@ -16,10 +16,10 @@ PATIENCE_S = 120 if SANITIZED else 60
 
 
 class Follower:
-    """A running `tail --follow`; its lines as they come."""
+    """A running `tail --follow` or the like; its lines as they come."""
 
-    def __init__(self, store, *arguments):
-        command = [program("ingest-query"), "tail", "--follow", "--format", "csv", "--time", "ns", "--store", store.path]
+    def __init__(self, store, *arguments, command="tail"):
+        command = [program("ingest-query"), command, "--follow", "--format", "csv", "--time", "ns", "--store", store.path]
         self.run = subprocess.Popen(command + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines, self.errors = queue.Queue(), queue.Queue()
         self.threads = [threading.Thread(target=self.read, args=pair)
@@ -55,8 +55,8 @@ class Follow(unittest.TestCase):
                 follower.stop(signal.SIGKILL)
         self.store.close()
 
-    def follow(self, *arguments):
-        self.followers.append(Follower(self.store, *arguments))
+    def follow(self, *arguments, **options):
+        self.followers.append(Follower(self.store, *arguments, **options))
         return self.followers[-1]
 
     def test_ends_when_nobody_reads(self):
@@ -124,6 +124,78 @@ class Follow(unittest.TestCase):
         self.assertEqual(follower.take(2), [[str(T0), "0"], [str(T0 + 1), "1"]])
         self.assertIn("made anew", follower.errors.get(timeout=PATIENCE_S))
         self.assertEqual(follower.stop(), 0)
+
+    def rolling(self, *arguments):
+        """What `rolling` says of all that is there."""
+        run = subprocess.run([program("ingest-query"), "rolling", "--store", self.store.path, "--format", "csv", "--time", "ns",
+                              *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+        return list(csv.reader(run.stdout.splitlines()))
+
+    def test_windows_go_on(self):
+        random = np.random.default_rng(31)
+        values = random.standard_normal(3000) * 10.0 ** random.integers(-5, 9, 3000)
+        times = T0 + np.cumsum(random.integers(1, 10**9, 3000))
+        cases = (["--window", "7"], ["--window", "400", "--stat", "var,min,p90", "--step", "3"], ["--window", "20s", "--step", "2"],
+                 ["--window", "5s", "--weight", "time"])
+        self.store.add("a", values[:50], times[:50])
+        followers = [self.follow("a", *case, command="rolling") for case in cases]
+        for begin, end in ((50, 51), (51, 390), (390, 420), (420, 2999), (2999, 3000)):
+            self.store.append("a", values[begin:end], times[begin:end])
+            if begin == 51:
+                time.sleep(0.2)
+        for case, follower in zip(cases, followers):
+            wanted = self.rolling("a", *case)
+            self.assertGreater(len(wanted), 800)
+            rows = follower.take(len(wanted))
+            self.assertEqual([row[0] for row in rows], [row[0] for row in wanted], case)
+            # Sums over spans of time are grouped by the pieces that samples come in.
+            np.testing.assert_allclose(np.array([row[1:] for row in rows[1:]], "f8"), np.array([row[1:] for row in wanted[1:]], "f8"),
+                                       rtol=1e-9 if case[1].endswith("s") else 0, atol=0)
+            self.assertEqual(follower.stop(), 0)
+            self.assertTrue(follower.errors.empty() and follower.lines.empty())
+
+    def test_windows_of_several_series(self):
+        for name in "ab":
+            self.store.add(name, np.arange(2.0), T0 + np.arange(2))
+        follower = self.follow("?", "--window", "2", "--stat", "sum", command="rolling")
+        self.assertEqual(follower.take(3), [["series", "time", "sum"], ["a", str(T0 + 1), "1"], ["b", str(T0 + 1), "1"]])
+        self.store.append("b", np.array([7.0]), [T0 + 2])
+        self.assertEqual(follower.take(1), [["b", str(T0 + 2), "8"]])
+        self.assertEqual(follower.stop(signal.SIGTERM), 0)
+
+    def test_windows_begin_anew_where_rows_are_missing(self):
+        self.store.add("r", np.arange(10.0), T0 + np.arange(10), capacity=100)
+        follower = self.follow("r", "--window", "4", "--stat", "sum", "--last", "3", command="rolling")
+        follower.take(1)
+        os.kill(follower.run.pid, signal.SIGSTOP)
+        for i in range(10, 510, 50):
+            self.store.append("r", np.arange(i, i + 50.0), T0 + np.arange(i, i + 50))
+        os.kill(follower.run.pid, signal.SIGCONT)
+        rows = follower.take(97)
+        self.assertEqual([row[0] for row in rows], [str(T0 + k) for k in range(413, 510)])
+        self.assertEqual([float(row[1]) for row in rows], [4 * k - 6 for k in range(413, 510)])
+        errors = [follower.errors.get(timeout=PATIENCE_S) for _ in range(2)]
+        self.assertTrue(any("r: the windows begin anew" in line for line in errors), errors)
+        self.assertTrue(any("400 rows were overwritten" in line for line in errors), errors)
+        self.store.tell("delete r")
+        self.store.add("r", np.arange(5.0), T0 + np.arange(5))
+        self.assertEqual(follower.take(2), [[str(T0 + 3), "6"], [str(T0 + 4), "10"]])
+        errors = [follower.errors.get(timeout=PATIENCE_S) for _ in range(2)]
+        self.assertIn("made anew", errors[0])
+        self.assertIn("windows begin anew", errors[1])
+        self.assertEqual(follower.stop(), 0)
+
+    def test_an_interrupt_in_the_middle_of_what_is_there(self):
+        self.store.create("long", "f8", clock="regular", period_ps=10**6)
+        self.store.append_regular("long", np.zeros(1_000_000), T0, 10**6)
+        command = [program("ingest-query"), "rolling", "long", "--window", "2", "--follow", "--store", self.store.path]
+        run = subprocess.Popen(command, stdout=subprocess.PIPE)
+        run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        rows = run.stdout.read().count(b"\n")
+        run.stdout.close()
+        self.assertEqual(run.wait(PATIENCE_S), 0)
+        self.assertLess(rows, 999_000)
 
     def test_nothing_false_from_a_ring_that_is_overwritten(self):
         """Every row that is kept is right while a writer laps the ring; what is lost is counted."""

@@ -76,6 +76,10 @@ class Usage(QueryTest):
         self.refused(64, "--max-age", "status", "a/b", "--max-age", "old")
 
     def test_options_that_do_not_go_together(self):
+        for option in ("--to", "--first", "--jobs"):
+            self.refused(64, "--follow and " + option, "rolling", "a/b", "--window", "2", "--follow", option, "1" if option != "--to" else "now")
+        self.refused(64, "--follow has no --format npy", "rolling", "a/b", "--window", "2", "--follow", "--format", "npy")
+        self.refused(64, "--follow does not go with -o", "rolling", "a/b", "--window", "2", "--follow", "-o", "x")
         self.refused(64, "--last and --first", "dump", "a/b", "--last", "3", "--first", "3")
         self.refused(64, "--times goes with --format npy", "dump", "a/b", "--times", "t.npy")
         self.refused(64, "--time does not go with", "dump", "a/b", "--format", "npy", "--time", "ns")
