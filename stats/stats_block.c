@@ -2,6 +2,7 @@
 
 #include "block_kernels.h"
 #include "stats_internal.h"
+#include "stats_lanes.h"
 #include "stats_record.h"
 #include "stats_widen.h"
 
@@ -20,8 +21,7 @@
 const struct block_kernels *block_kernels_best(void)
 {
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (stats_lanes_widest() >= 4)
         return &block_kernels_4;
 #endif
     return &block_kernels_2;
