@@ -150,7 +150,7 @@ failed:
 int store_open(const char *path, const struct store_limits *limits, struct store **ret_store,
                struct error_text *error)
 {
-    struct store *store;
+    struct store *store = NULL;
     int64_t began_ns = clock_monotonic_ns();
     int result = store_open_locked(path, limits, &store, error);
     if (result < 0)

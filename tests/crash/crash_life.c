@@ -27,7 +27,8 @@ static struct crash_run run;
 static struct crash_run resumed; /* a copy, in which the gateways go on */
 static struct model_world *worlds[MODEL_WORLDS];
 static uint64_t point_only;
-static bool is_trying; /* a crash point is looked at */
+static bool is_trying;     /* a crash point is looked at */
+static bool may_be_unsaid; /* and it may lie between a sync that failed and STATE that says so */
 static bool is_warming_up;
 static bool is_quiet; /* nothing more is sent */
 
@@ -168,7 +169,7 @@ static bool recover(bool may_fail, uint64_t *random)
             crash_fail("a descriptor or a mapping is left after store_open() failed");
         run.has_failed = true;
         struct model_world *again = worlds[is_trying ? WORLD_TRIED_AGAIN : other_world()];
-        model_kill(again, model_current, true, true, random);
+        model_kill(again, model_current, true, !may_be_unsaid, random);
         model_current = again;
         result = open_store(&run, &error);
     }
@@ -205,13 +206,14 @@ static void try_point(bool is_cut)
     bool may_fail = way % 16 == 0;
     bool resumes = way / 16 % 8 == 0;
     is_trying = true;
+    may_be_unsaid = !is_cut && model_current->has_failed;
     keep(&kept);
     struct model_world *world = worlds[WORLD_TRIED];
     if (is_cut)
         model_cut(world, model_current, may_fail, &random);
     else
-        /* Between a sync that failed and STATE that says so nothing leaves the cache: that much
-         * time nobody can do without. */
+        /* Between a sync that failed and STATE that says so nothing leaves the cache, nor in the
+         * start after that: that much time nobody can do without. */
         model_kill(world, model_current, may_fail, false, &random);
     /* A plain copy of a store in use, in another place: as a power cut. */
     bool is_copy = !is_cut && way / 4096 % 16 == 0;
@@ -240,7 +242,7 @@ static void try_point(bool is_cut)
         crash_oracle_verify(resumes ? &resumed : &run);
     close_store(&run);
     put_back(&kept);
-    is_trying = false;
+    is_trying = may_be_unsaid = false;
     *(is_cut ? &crash_totals.cuts : &crash_totals.kills) += 1;
     crash_totals.recovering += run.is_recovering;
 }
