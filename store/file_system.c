@@ -206,7 +206,7 @@ int fs_map_part(int fd, uint64_t offset, size_t length_bytes, enum fs_access acc
 
 int fs_map(int fd, size_t length_bytes, enum fs_access access, void **ret_address)
 {
-    void *address;
+    void *address = NULL;
     int result = fs_map_part(fd, 0, length_bytes, access, &address);
     if (result < 0)
         return result;

@@ -54,7 +54,8 @@ static int operate(struct mapped_array *array, char **operations)
                 fwrite(mapped_array_data(array), 1, (size_t)bytes, stdout);
         } else if (strcmp(*operation, "set") == 0) {
             size_t index = (size_t)strtoull(operation[1], NULL, 10);
-            memset((char *)mapped_array_data(array) + index * size, atoi(operation[2]), size);
+            memset((char *)mapped_array_data(array) + index * size,
+                   (int)strtol(operation[2], NULL, 10), size);
             operation += 2;
         } else if (strcmp(*operation, "wait") == 0) {
             (void)getchar();
