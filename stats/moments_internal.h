@@ -73,15 +73,17 @@ struct moments_results {
 };
 
 /* Windows that end with samples [from, to) of the tile that begins at `tile` (tile <= from), of any
- * lengths, with or without what is not finite. The tile becomes a chunk where it ends at `to`. */
+ * lengths, with or without what is not finite. `sums` are those of moments_count_special(). The
+ * tile becomes a chunk where it ends at `to`. */
 void moments_any_windows(struct stats_moments *moments, const struct moments_input *input,
-                         uint64_t tile, uint64_t from, uint64_t to,
+                         uint64_t tile, uint64_t from, uint64_t to, const struct stats_sums *sums,
                          const struct moments_results *ret);
 
 /* Counts what is not finite in the windows of samples [from, to). False when there is nothing:
- * ret_special is then not written. */
+ * ret_special is then not written. These samples are summed up about the first of them. */
 bool moments_count_special(struct stats_moments *moments, const struct moments_input *input,
-                           uint64_t from, uint64_t to, struct stats_special *ret_special);
+                           uint64_t from, uint64_t to, struct stats_sums *ret_sums,
+                           struct stats_special *ret_special);
 
 /* Counts what is not finite in `count` samples, at most STATS_TILE, from sample `number` on as part
  * of the newest window. */

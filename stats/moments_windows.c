@@ -19,16 +19,17 @@ static void special_add(struct stats_special *special, double value, uint64_t by
 }
 
 bool moments_count_special(struct stats_moments *moments, const struct moments_input *input,
-                           uint64_t from, uint64_t to, struct stats_special *ret_special)
+                           uint64_t from, uint64_t to, struct stats_sums *ret_sums,
+                           struct stats_special *ret_special)
 {
     const double *values = moments_sample(input, from);
     size_t count = (size_t)(to - from);
     assert(count <= STATS_TILE);
     uint64_t begin = moments_begin(moments, input, from), bad_end = moments->bad_end;
     bool tracked = bad_end > begin;
-    struct stats_sums sums = {.anchor = 0};
-    moments->kernels->sums(values, count, &sums);
-    bool all_finite = isfinite(sums.sum);
+    ret_sums->anchor = values[0];
+    moments->kernels->sums(values, count, ret_sums);
+    bool all_finite = isfinite(ret_sums->sum);
     for (size_t i = 0; !all_finite && i < count; i++) {
         if (!isfinite(values[i]))
             moments->bad_end = from + i + 1;
@@ -152,12 +153,11 @@ static void add_old(const struct stats_moments *moments, const struct moments_in
     }
 }
 
-/* All windows of a tile that hold a common middle [top, tile), whose state is given. What is finite
- * of the tile is summed up in ret_tile. */
+/* All windows of a tile that hold a common middle [top, tile), whose state is given. */
 static void windows_with_middle(struct stats_moments *moments, const struct moments_input *input,
                                 const uint64_t *begins, uint64_t tile, uint64_t from, size_t count,
                                 const struct chunk_state *middle, uint64_t top,
-                                const struct moments_results *ret, struct stats_sums *ret_tile)
+                                const struct moments_results *ret)
 {
     struct stats_window_sums sums;
     double sum[STATS_TILE], squares[STATS_TILE];
@@ -171,7 +171,6 @@ static void windows_with_middle(struct stats_moments *moments, const struct mome
     double base_squares = middle->m2 + base * rho;
     size_t skip = (size_t)(from - tile);
     moments->kernels->prefixes(moments_sample(input, tile), skip + count, anchor, sum, squares);
-    *ret_tile = (struct stats_sums){anchor, sum[skip + count - 1], squares[skip + count - 1]};
     for (size_t k = 0; k < count; k++) {
         sums.count[k] = (double)(int64_t)(from + k + 1 - begins[k]);
         sums.sum[k] = base + sum[skip + k];
@@ -231,15 +230,16 @@ static void short_windows(struct stats_moments *moments, const struct moments_in
     }
 }
 
-/* The state of a whole tile. Sums about another anchor are believed when a fair part of them is the
- * tile's own; NaN never is. */
-static struct chunk_state chunk_of_tile(const struct stats_moments *moments, const double *samples,
-                                        const struct stats_sums *sums)
+/* The state of a whole tile. Sums of all of it about another anchor are believed when a fair part
+ * of them is the tile's own; what is not finite never is. */
+static struct chunk_state chunk_of_tile(const struct stats_moments *moments,
+                                        const struct moments_input *input, uint64_t tile,
+                                        uint64_t from, const struct stats_sums *sums)
 {
     double lo = sums->sum / STATS_TILE, m2 = sums->squares - sums->sum * lo;
-    if (!moments->rule.sums && m2 >= 1e-2 * sums->squares)
+    if (from == tile && !moments->rule.sums && m2 >= 1e-2 * sums->squares)
         return (struct chunk_state){STATS_TILE, sums->anchor, lo, m2};
-    return moments_chunk(moments, samples, STATS_TILE);
+    return moments_chunk(moments, moments_sample(input, tile), STATS_TILE);
 }
 
 /* Windows that hold what is not finite, or whose sums are looked for without a middle. */
@@ -266,12 +266,11 @@ static void windows_one_by_one(struct stats_moments *moments, const struct momen
 }
 
 void moments_any_windows(struct stats_moments *moments, const struct moments_input *input,
-                         uint64_t tile, uint64_t from, uint64_t to,
+                         uint64_t tile, uint64_t from, uint64_t to, const struct stats_sums *sums,
                          const struct moments_results *ret)
 {
     uint64_t begins[STATS_TILE];
     double unused[STATS_TILE];
-    struct stats_sums tile_sums = {.squares = (double)NAN};
     size_t count = (size_t)(to - from);
     struct moments_results results = *ret;
     if (results.vars == NULL)
@@ -299,13 +298,9 @@ void moments_any_windows(struct stats_moments *moments, const struct moments_inp
         k += block;
     }
     if (!apart)
-        windows_with_middle(moments, input, begins, tile, from, count, &middle, top, &results,
-                            &tile_sums);
+        windows_with_middle(moments, input, begins, tile, from, count, &middle, top, &results);
     if (special || (apart && moments->rule.sums))
         windows_one_by_one(moments, input, begins, from, count, apart, &results);
-    if (special)
-        tile_sums.squares = (double)NAN;
     if (to - tile == STATS_TILE)
-        chunk_queue_push(&moments->tiles.queue,
-                         chunk_of_tile(moments, moments_sample(input, tile), &tile_sums));
+        chunk_queue_push(&moments->tiles.queue, chunk_of_tile(moments, input, tile, from, sums));
 }

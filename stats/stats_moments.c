@@ -91,10 +91,11 @@ static void slide_any(struct stats_moments *moments, const struct moments_input 
                       uint64_t tile, uint64_t to, struct output *output)
 {
     struct stats_special special[STATS_TILE];
+    struct stats_sums sums;
     uint64_t from = moments->position;
-    bool any = moments_count_special(moments, input, from, to, special);
+    bool any = moments_count_special(moments, input, from, to, &sums, special);
     struct moments_results results = {output->means, output->vars, any ? special : NULL};
-    moments_any_windows(moments, input, tile, from, to, &results);
+    moments_any_windows(moments, input, tile, from, to, &sums, &results);
     advance(output, (size_t)(to - from), results.special);
 }
 
@@ -145,6 +146,7 @@ static void slide_short(struct stats_moments *moments, const struct moments_inpu
                         uint64_t to, struct output *output)
 {
     double finite[STATS_TILE];
+    struct stats_sums sums;
     struct stats_special special[STATS_TILE];
     size_t window = moments->window;
     unsigned ddof = moments->rule.rules.ddof;
@@ -161,7 +163,7 @@ static void slide_short(struct stats_moments *moments, const struct moments_inpu
                                                  vars);
     if (result == STATS_SHORT_NOT_FINITE) {
         count = count < STATS_TILE ? count : STATS_TILE;
-        any = moments_count_special(moments, input, from, from + count, special);
+        any = moments_count_special(moments, input, from, from + count, &sums, special);
         for (size_t i = 0; i < count; i++)
             finite[i] = any ? (double)(window - special[i].missing - special[i].plus_infinite -
                                        special[i].minus_infinite)
