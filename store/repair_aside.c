@@ -73,12 +73,11 @@ int repair_move(struct repair *repair, const char *path, const char *why)
 
 int repair_move_series(struct repair *repair, const char *name, const char *why)
 {
-    const char *file;
     bool has_moved = false;
     int result = 0;
-    for (unsigned i = 0; (file = series_file(i)) != NULL && result == 0; i++) {
+    for (unsigned i = 0; i < SERIES_FILES_OWN && result == 0; i++) {
         char path[SERIES_PATH_BYTES + sizeof STORE_SERIES_DIR];
-        snprintf(path, sizeof path, STORE_SERIES_DIR "/%s/%s", name, file);
+        snprintf(path, sizeof path, STORE_SERIES_DIR "/%s/%s", name, series_file(i));
         result = move(repair, path);
         has_moved = has_moved || result == 0;
         if (result == -ENOENT || result == -ENOTDIR)
@@ -86,7 +85,7 @@ int repair_move_series(struct repair *repair, const char *name, const char *why)
     }
     if (result == 0 && has_moved) {
         repair_say_series(repair, name, "moved to %s: %s", repair->aside, why);
-        /* Folders that are empty now. */
+        /* Summaries, and folders that are empty now. */
         result = store_remove_files(repair->store->series_fd, name);
     }
     return result;

@@ -118,12 +118,16 @@ static int prove(struct repair *repair, struct series *series, int64_t words[HEA
     fs_close(fd);
     if (result < 0)
         return result;
-    if (count == before && runs_count == series->runs_count && series->frontier == count &&
-        words[HEAD_LAST_TIME_NS] == last_ns)
-        return 0;
+    bool is_proved = count == before && runs_count == series->runs_count &&
+                     series->frontier == count && words[HEAD_LAST_TIME_NS] == last_ns;
+    /* Of summaries nobody says how much reached the disk; the daemon makes them again. */
+    bool has_summaries = words[HEAD_SUMMARISED] != 0;
+    words[HEAD_SUMMARISED] = 0;
+    series_summary_remove(repair->store->series_fd, series->name);
+    if (is_proved)
+        return has_summaries ? write_words(repair->store, series->name, words) : 0;
     words[HEAD_COUNT] = words[HEAD_FRONTIER] = words[HEAD_DURABLE] = (int64_t)count;
     words[HEAD_RUNS_COUNT] = (int64_t)runs_count;
-    words[HEAD_SUMMARISED] = 0;
     words[HEAD_LAST_TIME_NS] = last_ns;
     words[HEAD_EPOCH] = repair->store->epoch;
     drop_sessions(words, count);

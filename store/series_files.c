@@ -18,12 +18,13 @@ const char *series_stamps_file(enum series_clock clock)
 
 const char *series_file(unsigned number)
 {
-    static const char *const files[] = {SERIES_HEAD_FILE,  ".head.npy.new",  SERIES_VALUES_FILE,
-                                        SERIES_TIMES_FILE, SERIES_RUNS_FILE, SERIES_META_FILE};
-    const unsigned fixed = sizeof files / sizeof files[0];
-    if (number < fixed)
+    static const char *const files[SERIES_FILES_OWN] = {SERIES_HEAD_FILE,   ".head.npy.new",
+                                                        SERIES_VALUES_FILE, SERIES_TIMES_FILE,
+                                                        SERIES_RUNS_FILE,   SERIES_META_FILE};
+    if (number < SERIES_FILES_OWN)
         return files[number];
-    return number - fixed < SUMMARY_LEVELS_MAX ? summary_file(number - fixed) : NULL;
+    number -= SERIES_FILES_OWN;
+    return number < SUMMARY_LEVELS_MAX ? summary_file(number) : NULL;
 }
 
 struct npy_shape series_values_shape(const struct series_type *type, uint64_t rows)

@@ -144,7 +144,9 @@ static inline void series_raise_frontier(struct series *series, uint64_t frontie
 const char *series_path(const char *name, const char *file, char buffer[SERIES_PATH_BYTES]);
 const char *series_stamps_file(enum series_clock clock); /* "times.npy" or "runs.npy" */
 /* All files that a series' folder may hold of it, one after the other, head.npy first: without it
- * the rest is no series. NULL: there are no more. */
+ * the rest is no series; from SERIES_FILES_OWN on summaries, which can be made again. NULL: there
+ * are no more. */
+#define SERIES_FILES_OWN 6
 const char *series_file(unsigned number);
 
 struct npy_shape series_values_shape(const struct series_type *type, uint64_t rows);

@@ -2,10 +2,12 @@
 kill -9 and a clean stop, and are made again where they are lacking."""
 
 import os
+import shutil
+import subprocess
 import unittest
 
 import numpy as np
-from ingest_daemon import HEAD, Daemon, head_word, wait_for
+from ingest_daemon import HEAD, Daemon, head_word, program, wait_for
 from ingest_wire import *
 
 BLOCK = 1024
@@ -92,9 +94,48 @@ class Summaries(unittest.TestCase):
                 sender.send(3)
                 sender.wait()
                 self.assertGreater(self.check(sender), 36)
+            self.query(daemon.store, "verify")
             self.assertEqual(daemon.stop(), 0)
             for sender in senders:
                 self.assertGreater(self.check(sender), 36)
+            self.query(daemon.store, "verify")
+
+    def query(self, store, *arguments):
+        done = subprocess.run([program("ingest-query"), "--store", store, *arguments], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_backup_and_repair(self):
+        """A copy has none and gets them; repair without a journal leaves none that nobody can vouch for."""
+        with Daemon(CONFIG) as daemon:
+            sender = Sender(daemon, "grow/a", "f8")
+            sender.send(20)
+            sender.wait()
+            copy = os.path.join(daemon.folder, "copy")
+            self.query(daemon.store, "backup", copy)
+            self.assertEqual(head_word(copy, sender.name, "summarised"), 0)
+            self.assertFalse([file for file in os.listdir(os.path.join(copy, "series", sender.name)) if "summary" in file])
+            wait_for(lambda: daemon.head(sender.name, "durable") == len(sender.rows), "all is durable")
+            daemon.kill()
+            with open(os.path.join(daemon.store, "STATE"), "r+") as state:
+                state.write("recovering".ljust(127) + "\n")
+            for file in os.listdir(daemon.store):
+                if file.startswith("journal-"):
+                    os.remove(os.path.join(daemon.store, file))
+            np.load(os.path.join(daemon.series_folder(sender.name), "summary-0.npy"), mmap_mode="r+")[3] = 7
+            code, output, errors = daemon.run("--repair")
+            self.assertEqual(code, 0, output + errors)
+            self.assertEqual(sender.summarised(), 0)
+            for store in (daemon.store, copy):
+                if store == copy:
+                    daemon.stop()
+                    shutil.rmtree(daemon.store)
+                    os.rename(copy, daemon.store)
+                daemon.start()
+                self.assertEqual(daemon.count(sender.name), len(sender.rows))
+                sender.wait()
+                self.assertEqual(self.check(sender), 19 + 1)
+                self.query(daemon.store, "verify")
 
     def test_are_made_again(self):
         with Daemon(CONFIG) as daemon:
