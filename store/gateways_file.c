@@ -4,13 +4,13 @@
 
 #include "file_system.h"
 #include "npy_header.h"
+#include "store_format.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define GATEWAYS_FILE     "gateways.npy"
 #define GATEWAYS_FILE_NEW ".gateways.npy.new"
 #define ROW_BYTES         (GATEWAYS_WORDS * sizeof(int64_t))
 #define FILE_BYTES        (NPY_HEADER_BYTES + GATEWAYS_ROWS * ROW_BYTES)
@@ -54,7 +54,7 @@ static int replace_file(int folder)
     result = fd < 0 ? fd : fs_write_at(fd, bytes, FILE_BYTES, 0);
     free(bytes);
     if (result == 0)
-        result = fs_rename_at(folder, GATEWAYS_FILE_NEW, GATEWAYS_FILE);
+        result = fs_rename_at(folder, GATEWAYS_FILE_NEW, STORE_GATEWAYS_FILE);
     if (result == 0)
         return fd;
     (void)fs_remove_at(folder, GATEWAYS_FILE_NEW);
@@ -85,7 +85,7 @@ int gateways_file_create(const char *store_path, struct gateways_file **ret_file
 {
     struct gateways_file *file = calloc(1, sizeof *file);
     int folder = fs_open_folder_at(FS_HERE, store_path);
-    int fd = folder < 0 ? folder : fs_open_write_at(folder, GATEWAYS_FILE);
+    int fd = folder < 0 ? folder : fs_open_write_at(folder, STORE_GATEWAYS_FILE);
     int result = fd < 0 ? fd : check_file(fd);
     if (folder >= 0 && (result == -ENOENT || result == -EBADMSG)) {
         fs_close(fd);
@@ -101,7 +101,7 @@ int gateways_file_create(const char *store_path, struct gateways_file **ret_file
     fs_close(folder);
     if (result < 0) {
         gateways_file_close(file);
-        return error_set_errno(error, result, "%s/" GATEWAYS_FILE, store_path);
+        return error_set_errno(error, result, "%s/" STORE_GATEWAYS_FILE, store_path);
     }
     file->words = words_of(file->mapping);
     for (size_t i = 0; i < (size_t)GATEWAYS_ROWS * GATEWAYS_WORDS; i++)
@@ -175,7 +175,7 @@ int gateways_file_read(const char *store_path, struct gateways_row **ret_rows, s
     struct gateways_row *rows = NULL;
     size_t count = 0;
     int folder = fs_open_folder_at(FS_HERE, store_path);
-    int fd = folder < 0 ? folder : fs_open_read_at(folder, GATEWAYS_FILE);
+    int fd = folder < 0 ? folder : fs_open_read_at(folder, STORE_GATEWAYS_FILE);
     fs_close(folder);
     int result = fd < 0 ? fd : check_file(fd);
     if (result == 0)
@@ -189,7 +189,7 @@ int gateways_file_read(const char *store_path, struct gateways_row **ret_rows, s
         count += get_row(words_of(mapping) + (size_t)i * GATEWAYS_WORDS, &rows[count]);
     fs_unmap(mapping, FILE_BYTES);
     if (result < 0)
-        return error_set_errno(error, result, "%s/" GATEWAYS_FILE, store_path);
+        return error_set_errno(error, result, "%s/" STORE_GATEWAYS_FILE, store_path);
     *ret_rows = rows;
     *ret_count = count;
     return 0;

@@ -17,14 +17,15 @@
 #define STORE_NAME_BYTES_MAX 255
 #define STORE_SEGMENTS_MAX   16
 
-#define STORE_LOCK_FILE    "LOCK"
-#define STORE_STATUS_FILE  "status.npy"
-#define STORE_SERIES_DIR   "series"
-#define SERIES_HEAD_FILE   "head.npy"
-#define SERIES_VALUES_FILE "values.npy"
-#define SERIES_TIMES_FILE  "times.npy"
-#define SERIES_RUNS_FILE   "runs.npy"
-#define SERIES_META_FILE   "meta.ini"
+#define STORE_LOCK_FILE     "LOCK"
+#define STORE_STATUS_FILE   "status.npy"
+#define STORE_GATEWAYS_FILE "gateways.npy"
+#define STORE_SERIES_DIR    "series"
+#define SERIES_HEAD_FILE    "head.npy"
+#define SERIES_VALUES_FILE  "values.npy"
+#define SERIES_TIMES_FILE   "times.npy"
+#define SERIES_RUNS_FILE    "runs.npy"
+#define SERIES_META_FILE    "meta.ini"
 
 enum series_clock { SERIES_REGULAR = 1, SERIES_EXPLICIT = 2 };
 

@@ -24,7 +24,7 @@ static unsigned header_rows_width(const char header[NPY_HEADER_BYTES])
     return comma == NULL ? 0 : (unsigned)(comma - begin);
 }
 
-static void verify_header(struct verify_work *work, const struct reader_column *column)
+void verify_header(struct verify_work *work, const struct reader_column *column)
 {
     char header[NPY_HEADER_BYTES];
     memcpy(header, column->mapping, sizeof header);

@@ -28,7 +28,8 @@ __attribute__((format(printf, 3, 4))) void verify_report(struct verify_work *wor
                                                          const char *format, ...);
 
 /* ---- verify_head.c: the text of every header, lengths, the head's words ---- */
-void verify_headers(struct verify_work *work);
+void verify_header(struct verify_work *work, const struct reader_column *column);
+void verify_headers(struct verify_work *work); /* but those of summaries */
 void verify_head_words(struct verify_work *work);
 
 /* ---- verify_rows.c: what grows with the rows. 0, -ESTALE or -EFAULT ---- */

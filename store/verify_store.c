@@ -3,11 +3,13 @@
 #include "verify.h"
 
 #include "clock_ns.h"
+#include "gateways_file.h"
 #include "status_file.h"
 #include "store_strays.h"
 #include "verify_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A series that is being made or deleted looks astray for a moment, on a slow disk for a second;
@@ -88,6 +90,19 @@ static int verify_status(const char *store_path, int folder, const struct verify
     return r;
 }
 
+/* Its rows say nothing for long: the daemon empties them when it starts. */
+static int verify_gateways(const char *store_path, const struct verify_sink *sink,
+                           struct verify_totals *totals)
+{
+    struct gateways_row *rows = NULL;
+    size_t count;
+    int r = gateways_file_read(store_path, &rows, &count, NULL);
+    free(rows);
+    if (r == -EBADMSG)
+        store_report(sink, totals, STORE_GATEWAYS_FILE, "it is cut, or its header is damaged");
+    return r == -EBADMSG || r == -ENOENT ? 0 : r;
+}
+
 int verify_store(const char *store_path, const struct verify_sink *sink,
                  struct verify_totals *totals)
 {
@@ -105,6 +120,8 @@ int verify_store(const char *store_path, const struct verify_sink *sink,
         r = verify_journal(store_path, folder, sink, totals);
     if (r == 0)
         r = verify_status(store_path, folder, sink, totals);
+    if (r == 0)
+        r = verify_gateways(store_path, sink, totals);
     if (r == 0)
         r = verify_strays(store_path, folder, sink, totals);
     fs_close(folder);

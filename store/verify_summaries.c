@@ -125,6 +125,9 @@ int verify_summaries(struct verify_work *work, const struct reader_snapshot *sna
         comparison.wrong = 0;
         for (uint64_t block = (snapshot->first + rows - 1) / rows; block < end && r == 0; block++)
             r = look_at(&comparison, block);
+        const struct reader_column *files = work->reader->summaries;
+        if (files != NULL && files[level].mapping != NULL)
+            verify_header(work, &files[level]);
         if (comparison.wrong > VERIFY_ROWS_REPORTED)
             verify_report(work, summary_file(level), "%" PRIu64 " blocks in all are not right",
                           comparison.wrong);
