@@ -20,6 +20,12 @@ static_assert((int)SUMMARY_HI == STATS_RECORD_HI && (int)SUMMARY_LO == STATS_REC
 #define COLLECTED_MIN   4
 #define COLLECTED_BYTES 1048576
 
+/* What is asked of memory ahead, from the beginning of each place: the rows at the two ends, the
+ * records of a level on one side. They are ten and more, far from each other; after a few lines the
+ * processor goes on by itself. */
+#define LINE_BYTES      64
+#define FETCH_LINES_MAX 8
+
 struct range_summary {
     struct reader *reader;
     const char *dtype;
@@ -30,6 +36,7 @@ struct range_summary {
     size_t room;    /* sets of records, elements_count each */
     size_t count;   /* of them collected */
     double *records;
+    bool is_fetching; /* nothing is collected yet, only asked of memory */
 };
 
 int range_summary_create(struct reader *reader, const uint64_t *elements, size_t elements_count,
@@ -105,6 +112,13 @@ static void choose(const struct range_summary *summary, const char *from, uint64
     }
 }
 
+static void fetch(const void *from, uint64_t bytes)
+{
+    const char *at = from;
+    for (uint64_t i = 0; i < bytes && i < FETCH_LINES_MAX * LINE_BYTES; i += LINE_BYTES)
+        __builtin_prefetch(at + i);
+}
+
 /* Rows [from, to), a block of them at a time. */
 static void add_rows(struct range_summary *summary, uint64_t from, uint64_t to)
 {
@@ -113,6 +127,10 @@ static void add_rows(struct range_summary *summary, uint64_t from, uint64_t to)
     reader_spans(summary->reader, from, to, spans);
     for (size_t span = 0; span < 2; span++) {
         const char *rows = spans[span].values;
+        if (summary->is_fetching) {
+            fetch(rows, spans[span].count * row_bytes);
+            continue;
+        }
         for (uint64_t left = spans[span].count; left > 0;) {
             size_t take = left < STATS_BLOCK_ROWS ? (size_t)left : STATS_BLOCK_ROWS;
             const char *chosen = rows;
@@ -142,6 +160,10 @@ static int add_blocks(struct range_summary *summary, unsigned level, uint64_t fr
         return error;
     for (size_t span = 0; span < 2; span++) {
         const char *records = (const char *)spans[span].records;
+        if (summary->is_fetching) {
+            fetch(records, spans[span].count * stride);
+            continue;
+        }
         for (uint64_t left = spans[span].count, take; left > 0; left -= take) {
             make_room(summary);
             take = summary->room - summary->count;
@@ -186,11 +208,14 @@ int range_summary_read(struct range_summary *summary, const struct reader_snapsh
     uint64_t end = (to < snapshot->summarised ? to : snapshot->summarised) / SUMMARY_BLOCK_ROWS;
     if (to - from < RANGE_SUMMARY_ROWS_MIN || first >= end)
         return -EAGAIN;
+    int error = 0;
     summary->count = 0;
-    add_rows(summary, from, first * SUMMARY_BLOCK_ROWS);
-    int error = add_levels(summary, first, end);
-    if (error == 0)
+    for (int pass = 0; pass < 2 && error == 0; pass++) {
+        summary->is_fetching = pass == 0;
+        add_rows(summary, from, first * SUMMARY_BLOCK_ROWS);
         add_rows(summary, end * SUMMARY_BLOCK_ROWS, to);
+        error = add_levels(summary, first, end);
+    }
     uint64_t first_valid = reader_first_valid(summary->reader);
     if (first_valid > from) {
         *ret_first_valid = first_valid;

@@ -15,6 +15,7 @@
 #include "reader_internal.h"
 #include "series_name.h"
 #include "sigbus.h"
+#include "summary_form.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -89,6 +90,7 @@ static int reader_open_once(const char *store_path, const char *name, struct rea
         r = reader_head_load(reader, error);
     if (r < 0)
         goto fail;
+    reader->summary_levels = summary_levels(&reader->info.type, reader->info.capacity);
 
     r = reader_open_columns(reader, error);
     /* A series being deleted loses its head first. */

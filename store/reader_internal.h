@@ -38,6 +38,7 @@ struct reader {
     struct reader_column values;
     struct reader_column times;      /* of times.npy or runs.npy, by the clock */
     struct reader_column *summaries; /* of each level, mapped or not; NULL: none was asked for */
+    unsigned summary_levels;         /* that the series may have */
     struct reader_snapshot snapshot; /* the last one taken */
     int64_t epoch;
     bool lost; /* a fault in a mapping that is gone by now */

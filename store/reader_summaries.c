@@ -11,7 +11,7 @@
 
 unsigned reader_summary_levels(const struct reader *reader)
 {
-    return summary_levels(&reader->info.type, reader->info.capacity);
+    return reader->summary_levels;
 }
 
 uint64_t reader_summarised(const struct reader *reader, uint64_t count)
