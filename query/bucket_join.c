@@ -106,10 +106,12 @@ int bucket_join_add(struct bucket_join *join, struct series_rows *rows,
     *joined = (struct joined){.columns = columns};
     joined->blank = malloc(row_bytes(joined));
     joined->held = malloc(row_bytes(joined));
-    int code =
-        joined->blank == NULL || joined->held == NULL
-            ? query_error(QUERY_FAILED, "out of memory")
-            : resampler_open(join->options, rows, columns, queue, joined, &joined->resampler);
+    if (joined->blank == NULL || joined->held == NULL) {
+        free(joined->blank);
+        free(joined->held);
+        return query_error(QUERY_FAILED, "out of memory");
+    }
+    int code = resampler_open(join->options, rows, columns, queue, joined, &joined->resampler);
     if (code != 0) {
         free(joined->blank);
         free(joined->held);

@@ -44,14 +44,13 @@ static int write_all_buckets(const struct query_options *options, struct series_
                              const struct columns *columns, struct output *output)
 {
     struct bucket_join *join = NULL;
-    struct cell row_time = *row_time_cell(columns), *row = NULL;
+    struct cell row_time = *row_time_cell(columns);
+    struct cell *row = calloc(columns->count, sizeof *row);
+    if (row == NULL)
+        return query_error(QUERY_FAILED, "out of memory");
     int code = bucket_join_open(options, 1, &join);
     if (code == 0)
         code = bucket_join_add(join, rows, columns);
-    if (code == 0) {
-        row = calloc(columns->count, sizeof *row);
-        code = row == NULL ? query_error(QUERY_FAILED, "out of memory") : 0;
-    }
     while (code == 0 && !output_failed(output) && bucket_join_next(join, &row_time.time_ns)) {
         memcpy(row, bucket_join_cells(join, 0), columns->count * sizeof *row);
         row[columns->first_value - 1] = row_time;

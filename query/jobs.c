@@ -217,16 +217,19 @@ static int run_in_threads(struct jobs_state *state, unsigned threads)
     char label[64];
     pthread_t *ids = calloc(threads, sizeof *ids);
     state->all = calloc(jobs->count, sizeof *state->all);
-    int code = ids == NULL || state->all == NULL ? query_error(QUERY_FAILED, "out of memory") : 0;
-    size_t started = 0;
-    for (size_t i = 0; code == 0 && i < jobs->count; i++)
+    if (ids == NULL || state->all == NULL) {
+        free(ids);
+        free(state->all);
+        return query_error(QUERY_FAILED, "out of memory");
+    }
+    for (size_t i = 0; i < jobs->count; i++)
         state->all[i] = (struct job){.state = state, .index = i};
-    if (code == 0)
-        started = start_threads(state, ids, threads);
-    if (code == 0 && started == 0) {
+    int code;
+    size_t started = start_threads(state, ids, threads);
+    if (started == 0) {
         /* The system gives us none: as good as it goes. */
         code = run_in_turn(jobs, state->output);
-    } else if (code == 0) {
+    } else {
         snprintf(label, sizeof label, "%zu series", jobs->count);
         if (state->output != NULL && !output_is_terminal(state->output))
             progress_begin(label, 0);
@@ -235,7 +238,7 @@ static int run_in_threads(struct jobs_state *state, unsigned threads)
     }
     for (size_t i = 0; i < started; i++)
         pthread_join(ids[i], NULL);
-    for (size_t i = 0; state->all != NULL && i < jobs->count; i++) {
+    for (size_t i = 0; i < jobs->count; i++) {
         free(state->all[i].bytes);
         query_messages_free(&state->all[i].messages);
     }

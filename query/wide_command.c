@@ -11,7 +11,7 @@
 
 /* All series are read at once, so with many of them each gets a smaller part. */
 #define CHUNK_ROWS_MIN 256
-#define CHUNK_ROWS_ALL (8 * SERIES_ROWS_CHUNK_MAX)
+#define CHUNK_ROWS_ALL ((size_t)8 * SERIES_ROWS_CHUNK_MAX)
 
 struct wide {
     const struct query_options *options;
@@ -29,7 +29,8 @@ struct wide {
 
 static int out_of_memory(void)
 {
-    return query_error(QUERY_FAILED, "out of memory");
+    query_error(QUERY_FAILED, "out of memory");
+    return QUERY_FAILED;
 }
 
 /* Takes the name, which was allocated; NULL: it could not be. */
