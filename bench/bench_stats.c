@@ -90,7 +90,7 @@ struct feed {
 static int feed_open(struct feed *feed, const void *samples, int is_f4, size_t window)
 {
     *feed = (struct feed){.samples = samples, .is_f4 = is_f4, .window = window};
-    feed->room = window + (window > 8 * BLOCK ? window : 8 * BLOCK) + PIECE;
+    feed->room = window + (window > PIECE ? window : PIECE) + PIECE;
     feed->wide = is_f4 ? malloc(feed->room * sizeof *feed->wide) : NULL;
     return is_f4 && feed->wide == NULL ? -1 : 0;
 }
@@ -129,8 +129,11 @@ int bench_moments(const void *samples, int is_f4, size_t count, size_t window, u
 {
     struct feed feed;
     struct stats_moments *moments = make_moments(window, 0, ddof);
-    if (feed_open(&feed, samples, is_f4, window) < 0 || moments == NULL)
+    if (feed_open(&feed, samples, is_f4, window) < 0 || moments == NULL) {
+        free(feed.wide);
+        free(moments);
         return -1;
+    }
     size_t piece = is_f4 ? 4 * BLOCK : PIECE;
     for (size_t i = 0, take; i < count; i += take) {
         take = piece_of(i, count, window, piece);
@@ -149,8 +152,11 @@ int bench_reduce(const void *samples, int is_f4, size_t count, size_t window, do
     struct feed feed;
     struct stats_moments *moments = make_moments(window, 0, 0);
     struct stats_reduction reduction = {.threshold = threshold};
-    if (feed_open(&feed, samples, is_f4, window) < 0 || moments == NULL)
+    if (feed_open(&feed, samples, is_f4, window) < 0 || moments == NULL) {
+        free(feed.wide);
+        free(moments);
         return -1;
+    }
     for (size_t i = 0, take; i < count; i += take) {
         take = piece_of(i, count, window, is_f4 ? BLOCK : PIECE);
         stats_moments_reduce(moments, feed_take(&feed, i, take), take, &reduction);

@@ -16,7 +16,7 @@ ALWAYS_INLINE double comparable(double x, double sign)
 ALWAYS_INLINE vec comparable_of(const double *samples, double sign)
 {
     vec v = load_f8(samples) * splat(sign);
-    return choose(v == v, v, splat(__builtin_inf()));
+    return smaller_of(v, splat(__builtin_inf()));
 }
 
 static double minimum(const double *samples, size_t count, double sign)

@@ -10,8 +10,8 @@ static void sums_about(const double *samples, size_t count, struct stats_sums *s
 {
     vec anchor = splat(sums->anchor);
     vec sum[4] = {{0}}, squares[4] = {{0}};
-    size_t i = 0;
-    for (; i + 4 * LANES <= count; i += 4 * LANES) {
+    size_t i = 0, step = (size_t)4 * LANES;
+    for (; i + step <= count; i += step) {
         UNROLL
         for (size_t k = 0; k < 4; k++) {
             vec d = load_f8(samples + i + k * LANES) - anchor;
@@ -67,8 +67,8 @@ ALWAYS_INLINE struct stats_sums tile_rows(const double *old, const double *new,
 {
     vec anchor = splat(middle.anchor), zero = {0};
     vec columns[LANES], sum = zero, squares = zero;
-    __builtin_prefetch(new + 8 * STATS_TILE);
-    __builtin_prefetch(new + 8 * STATS_TILE + STATS_TILE / 2);
+    __builtin_prefetch(new + (size_t)8 * STATS_TILE);
+    __builtin_prefetch(new + (size_t)8 * STATS_TILE + STATS_TILE / 2);
     UNROLL_ROWS
     for (size_t row = TILE_ROWS; row > 0;) {
         row -= LANES;
@@ -269,7 +269,7 @@ static void reduce_written(const double *vars, size_t count, struct stats_reduct
 ALWAYS_INLINE vec finite_difference(const double *samples, vec anchor)
 {
     vec x = load_f8(samples);
-    return (vec)((ivec)(x - anchor) & (x - x == (vec){0}));
+    return (vec)((ivec)(x - anchor) & is_finite(x));
 }
 
 ALWAYS_INLINE double finite_difference_one(double sample, double anchor)
@@ -281,7 +281,7 @@ ALWAYS_INLINE double finite_difference_one(double sample, double anchor)
 
 /* Consecutive samples are rows below each other, so that a lane works on windows of its own: in row
  * r, place p stands sample SHORT_ROWS * p + r. */
-#define SHORT_ROWS   8
+#define SHORT_ROWS   ((size_t)8)
 #define SHORT_PLACES (STATS_SHORT_SAMPLES_MAX / SHORT_ROWS + 32)
 
 struct short_rows {
@@ -313,7 +313,7 @@ static bool short_rows_fill(struct short_rows *rows, const double *samples, size
             UNROLL
             for (size_t j = 0; j < LANES; j++) {
                 columns[j] = load_f8(from + j * SHORT_ROWS + row);
-                rest += columns[j] - columns[j];
+                rest += columns[j] * splat(0);
             }
             transpose(columns);
             UNROLL
@@ -357,7 +357,7 @@ ALWAYS_INLINE void short_add(const struct short_rule *rule, size_t place, size_t
                              vec *sum, vec *squares)
 {
     vec x = short_row(rule->samples, place, row);
-    vec d = (vec)((ivec)(x - anchor) & (x - x == (vec){0}));
+    vec d = (vec)((ivec)(x - anchor) & is_finite(x));
     *sum += d;
     *squares += d * d;
 }
@@ -393,7 +393,7 @@ static ivec short_places(const struct short_rule *rule, size_t place, vec sum[SH
         vec anchor = median_of(short_row(rule->samples, place, first),
                                short_row(rule->samples, place, (first + last) / 2),
                                short_row(rule->samples, place, last));
-        anchor = choose(anchor - anchor == (vec){0}, anchor, splat(rule->anchor));
+        anchor = choose(is_finite(anchor), anchor, splat(rule->anchor));
         if (rule->sums)
             anchor = (vec){0};
         vec s = {0}, q = {0}, s_odd = {0}, q_odd = {0};

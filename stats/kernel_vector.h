@@ -70,6 +70,11 @@ ALWAYS_INLINE vec splat(double x)
     return x - (vec){0};
 }
 
+ALWAYS_INLINE ivec is_finite(vec x)
+{
+    return x * splat(0) == (vec){0};
+}
+
 /* Where the mask is all ones the first, where it is 0 the second. */
 ALWAYS_INLINE vec choose(ivec mask, vec a, vec b)
 {

@@ -11,7 +11,7 @@ static void finish_windows(const struct stats_window_sums *sums, size_t count, d
         vec offset = sum * (reciprocal * divisor);
         vec m2 = load_f8(sums->squares + i) - sum * offset;
         /* Squares overflow before the mean does. */
-        m2 = not_negative(choose(m2 - m2 == zero, m2, splat(__builtin_inf())));
+        m2 = not_negative(choose(is_finite(m2), m2, splat(__builtin_inf())));
         store_some(ret_means + i, splat(anchor) + offset, count - i);
         vec var = choose(left > zero, m2 * (reciprocal * n), splat(__builtin_nan("")));
         store_some(ret_vars + i, var, count - i);

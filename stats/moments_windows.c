@@ -275,6 +275,7 @@ void moments_any_windows(struct stats_moments *moments, const struct moments_inp
     struct moments_results results = *ret;
     if (results.vars == NULL)
         results.vars = unused;
+    assert(count > 0 && moments->tiles.queue.slots != NULL);
     for (size_t k = 0; k < count; k++)
         begins[k] = moments_begin(moments, input, from + k);
 
@@ -285,7 +286,7 @@ void moments_any_windows(struct stats_moments *moments, const struct moments_inp
     uint64_t chunk = last <= origin ? 0 : (last - origin + STATS_TILE - 1) / STATS_TILE;
     uint64_t top = origin + chunk * STATS_TILE;
     struct chunk_state middle = {0};
-    if (moments->tiles.queue.slots != NULL && top < tile)
+    if (top < tile)
         middle = chunk_queue_from(&moments->tiles.queue, chunk);
     bool apart = middle.count == 0, special = ret->special != NULL;
     for (size_t k = 0; apart && !special && !moments->rule.sums && k < count;) {

@@ -171,7 +171,7 @@ static void slide_short(struct stats_moments *moments, const struct moments_inpu
         result = moments->kernels->short_windows(samples, count, window, ddof, finite,
                                                  output->means, vars);
     }
-    for (size_t i = 0; result == STATS_SHORT_UNSOUND && i < count; i++) {
+    for (size_t i = 0; vars != NULL && result == STATS_SHORT_UNSOUND && i < count; i++) {
         if (isnan(vars[i]))
             moments_window_alone(moments, input, begin + i, from + i + 1, &output->means[i],
                                  &vars[i]);
