@@ -75,3 +75,12 @@ function(ingest_small)
   endforeach()
   set_property(SOURCE ${SMALL_FAST} APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:RelWithDebInfo>:-O2>)
 endfunction()
+
+# ingest_pkg_config(NAME): NAME.pc, made from NAME.pc.in. The prefix is told from where the .pc file lies, so that an
+# installed tree can be moved.
+function(ingest_pkg_config name)
+  file(RELATIVE_PATH INGEST_PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+  string(REGEX REPLACE "/$" "" INGEST_PC_PREFIX "${INGEST_PC_PREFIX}")
+  configure_file(${name}.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${name}.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
