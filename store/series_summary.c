@@ -155,6 +155,8 @@ static int open_level(struct series *series, unsigned level)
     }
     if (result < 0)
         return result;
+    /* Blocks are passed over: a lap later not every slot was made ready. */
+    column->cleaned_at = 0;
     store->summary_maps++;
     account(series);
     bool fits = is_ring(series) ? column->row_count == rows
