@@ -1,6 +1,5 @@
-/* A reader in C: statistics of a whole series, and its largest variance over a rolling window.
- * cc query_c.c -o query_c $(pkg-config --cflags --libs ingest-query) -lm
- * usage: query_c STORE SERIES ROWS */
+/* A reader in C: a series' statistics, and its largest variance over rolling windows of ROWS rows.
+ * cc query_c.c $(pkg-config --cflags --libs ingest-query) -lm; ./a.out STORE SERIES ROWS */
 #include <ingest_query.h>
 #include <math.h>
 #include <stdio.h>
