@@ -82,9 +82,11 @@ static void queue(void *context, int64_t start_ns)
     if (joined->end == joined->room) {
         size_t room = 2 * joined->room + 16;
         int64_t *starts_ns = reallocarray(joined->starts_ns, room, sizeof *starts_ns);
-        joined->starts_ns = starts_ns != NULL ? starts_ns : joined->starts_ns;
+        if (starts_ns != NULL)
+            joined->starts_ns = starts_ns;
         struct cell *cells = reallocarray(joined->cells, room, row_bytes(joined));
-        joined->cells = cells != NULL ? cells : joined->cells;
+        if (cells != NULL)
+            joined->cells = cells;
         if (starts_ns == NULL || cells == NULL) {
             if (joined->code == 0)
                 joined->code = query_error(QUERY_FAILED, "out of memory");

@@ -262,8 +262,10 @@ void series_rows_limit_chunks(struct series_rows *rows, size_t rows_max)
     /* Where that fails they stay as they are. */
     void *values = realloc(rows->values, rows_max * rows->row_bytes + 1);
     int64_t *times_ns = realloc(rows->times_ns, rows_max * sizeof *times_ns);
-    rows->values = values != NULL ? values : rows->values;
-    rows->times_ns = times_ns != NULL ? times_ns : rows->times_ns;
+    if (values != NULL)
+        rows->values = values;
+    if (times_ns != NULL)
+        rows->times_ns = times_ns;
     rows->chunk_rows = rows_max;
 }
 

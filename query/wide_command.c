@@ -39,9 +39,11 @@ static int add_column(struct wide *wide, char *name, enum cell_kind kind)
     if (wide->count == wide->room) {
         size_t room = 2 * wide->room + 16;
         struct column *list = reallocarray(wide->list, room, sizeof *list);
-        wide->list = list != NULL ? list : wide->list;
+        if (list != NULL)
+            wide->list = list;
         char **names = reallocarray(wide->names, room, sizeof(char *));
-        wide->names = names != NULL ? names : wide->names;
+        if (names != NULL)
+            wide->names = names;
         if (list != NULL && names != NULL)
             wide->room = room;
     }

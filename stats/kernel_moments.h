@@ -432,6 +432,7 @@ static enum stats_short_result short_windows(const double *samples, size_t count
     struct short_rows rows, finite_rows;
     struct short_rule rule = {
         .samples = &rows,
+        // cppcheck-suppress uninitvar
         .finite = finite != NULL ? &finite_rows : NULL,
         .length = length,
         .ddof = (double)ddof,

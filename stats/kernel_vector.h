@@ -47,7 +47,7 @@ ALWAYS_INLINE vec load_f4(const float *from)
     vec wide;
     UNROLL
     for (size_t k = 0; k < LANES; k++)
-        wide[k] = (double)from[k];
+        wide[k] = (double)from[k]; // cppcheck-suppress uninitvar
     return wide;
 }
 

@@ -54,25 +54,25 @@ static void make(const char dtype[2], const void *rows, size_t count, size_t ele
         long double m2 = 0;
         double *record = ret_records + e * SUMMARY_WORDS;
         double n = 0;
-        double low = NAN;
-        double high = NAN;
+        double low = (double)NAN;
+        double high = (double)NAN;
         for (size_t i = 0; i < count; i++) {
             double x = element_of(dtype, rows, i * elements + e);
             if (isnan(x))
                 continue;
-            sum += x;
+            sum += (long double)x;
             low = fmin(low, x);
             high = fmax(high, x);
             n++;
         }
-        long double mean = n > 0 ? sum / n : 0;
+        long double mean = n > 0 ? sum / (long double)n : 0;
         for (size_t i = 0; i < count; i++) {
-            double x = element_of(dtype, rows, i * elements + e);
+            long double x = (long double)element_of(dtype, rows, i * elements + e);
             if (!isnan(x))
                 m2 += (x - mean) * (x - mean);
         }
         record[SUMMARY_HI] = (double)mean;
-        record[SUMMARY_LO] = (double)(mean - record[SUMMARY_HI]);
+        record[SUMMARY_LO] = (double)(mean - (long double)record[SUMMARY_HI]);
         record[SUMMARY_M2] = (double)m2;
         record[SUMMARY_MIN] = low;
         record[SUMMARY_MAX] = high;
@@ -86,24 +86,25 @@ static void merge(const double *records, size_t count, size_t elements, double *
         long double n = 0;
         long double sum = 0;
         long double m2 = 0;
-        double low = NAN;
-        double high = NAN;
+        double low = (double)NAN;
+        double high = (double)NAN;
         for (size_t i = 0; i < count; i++) {
             const double *r = records + (i * elements + e) * SUMMARY_WORDS;
-            n += r[SUMMARY_COUNT];
-            sum += r[SUMMARY_COUNT] * ((long double)r[SUMMARY_HI] + r[SUMMARY_LO]);
+            long double samples = (long double)r[SUMMARY_COUNT];
+            n += samples;
+            sum += samples * ((long double)r[SUMMARY_HI] + (long double)r[SUMMARY_LO]);
             low = fmin(low, r[SUMMARY_MIN]);
             high = fmax(high, r[SUMMARY_MAX]);
         }
         long double mean = n > 0 ? sum / n : 0;
         for (size_t i = 0; i < count; i++) {
             const double *r = records + (i * elements + e) * SUMMARY_WORDS;
-            long double d = (long double)r[SUMMARY_HI] + r[SUMMARY_LO] - mean;
-            m2 += r[SUMMARY_M2] + r[SUMMARY_COUNT] * d * d;
+            long double d = (long double)r[SUMMARY_HI] + (long double)r[SUMMARY_LO] - mean;
+            m2 += (long double)r[SUMMARY_M2] + (long double)r[SUMMARY_COUNT] * d * d;
         }
         double *record = ret_records + e * SUMMARY_WORDS;
         record[SUMMARY_HI] = (double)mean;
-        record[SUMMARY_LO] = (double)(mean - record[SUMMARY_HI]);
+        record[SUMMARY_LO] = (double)(mean - (long double)record[SUMMARY_HI]);
         record[SUMMARY_M2] = (double)m2;
         record[SUMMARY_MIN] = low;
         record[SUMMARY_MAX] = high;
