@@ -262,8 +262,9 @@ bool series_check_lost(struct series *series);
 
 /* The slow way of series_takes(): the block may pass the limits. */
 bool series_reserve_takes(struct series *series, uint64_t count, int64_t period_ps);
-/* For a flush that is begun because a ring had no more: dirty rings that have used more than half
- * of theirs are raised too. Many rings that lap alike then need one flush and not one each. */
+/* For a flush that is begun because a ring had no more: dirty rings that have used up their
+ * reserve, and would pass it with as much again, are raised too. Many rings that lap alike then
+ * need one flush and not one each. */
 void store_reserve_company(struct store *store);
 
 #endif

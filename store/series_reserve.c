@@ -102,6 +102,14 @@ bool series_reserve_takes(struct series *series, uint64_t count, int64_t period_
     return takes;
 }
 
+/* A ring that keeps to its eighth is left alone; one that was raised before is so when it is full.
+ */
+static bool is_used_up(uint64_t capacity, enum reserve_level level, uint64_t rows)
+{
+    uint64_t reserve = reserve_rows(capacity, level);
+    return rows > reserve || (rows == reserve && level > RESERVE_EIGHTH);
+}
+
 void store_reserve_company(struct store *store)
 {
     if (!store->reserve_is_short)
@@ -113,9 +121,11 @@ void store_reserve_company(struct store *store)
             continue;
         uint64_t rows = series->count - series->durable;
         uint64_t runs = series->runs_count - series->durable_runs;
-        if (rows > 0 && series->count + rows > series->rows_limit)
+        if (series->count + rows > series->rows_limit &&
+            is_used_up(series->capacity, series->rows_reserve, rows))
             raise_reserve(series, rows, 0, false);
-        if (runs > 0 && series->runs_count + runs > series->runs_limit)
+        if (series->runs_count + runs > series->runs_limit &&
+            is_used_up(runs_ring(series), series->runs_reserve, runs))
             raise_reserve(series, 0, runs, true);
     }
 }

@@ -173,13 +173,13 @@ void crash_oracle_state(const struct crash_run *run, const struct crash_state *s
 }
 
 /* Rows that a ring may have lost beside those that are overwritten: docs/durability.md. One that
- * was more than half way to its reserve may have been raised in the company of another. */
+ * had used up a reserve that was raised may have been raised in the company of another. */
 static uint64_t reserve_for(uint64_t capacity, uint64_t ahead)
 {
     for (unsigned shift = 3; shift > 0; shift--) {
         uint64_t rows = capacity >> shift;
         rows = rows > 0 ? rows : 1;
-        if (2 * ahead <= rows)
+        if (ahead < rows || (ahead == rows && shift == 3))
             return rows;
     }
     return capacity;

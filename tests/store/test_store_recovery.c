@@ -256,7 +256,7 @@ static void test_reserve_is_raised(void **state)
     assert_int_equal(fixture_word(fixture, "ring", HEAD_FRONTIER), 260);
 }
 
-/* A ring that needs a flush raises those that are as short as it is, and no others. */
+/* A ring that needs a flush raises those that lap as it does, and no others. */
 static void test_reserve_of_many_is_raised_at_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -264,21 +264,24 @@ static void test_reserve_of_many_is_raised_at_once(void **state)
     ring_rule = ring_of(80);
     struct series *first = fixture_create(fixture, "first", SERIES_EXPLICIT, &ring_rule);
     struct series *alike = fixture_create(fixture, "alike", SERIES_EXPLICIT, &ring_rule);
+    struct series *burst = fixture_create(fixture, "burst", SERIES_EXPLICIT, &ring_rule);
     struct series *slow = fixture_create(fixture, "slow", SERIES_EXPLICIT, &ring_rule);
-    assert_int_equal(append_count(first, 80), 0);
-    assert_int_equal(append_count(alike, 80), 0);
     assert_int_equal(append_count(slow, 80), 0);
     fixture_flush(fixture);
-    assert_int_equal(append_count(first, 6), 0);
-    assert_int_equal(append_count(alike, 6), 0);
-    assert_int_equal(append_count(slow, 4), 0);
-    assert_false(series_takes(first, 6, 0, 0));
+    assert_int_equal(append_count(first, 80), 0);
+    assert_int_equal(append_count(alike, 80), 0);
+    assert_int_equal(append_count(burst, 40), 0);
+    assert_int_equal(append_count(slow, 10), 0);
+    assert_false(series_takes(first, 40, 0, 0));
     fixture_flush(fixture);
-    assert_true(series_takes(first, 20, 0, 0));
-    assert_true(series_takes(alike, 20, 0, 0));
+    assert_true(series_takes(first, 40, 0, 0));
+    assert_true(series_takes(alike, 40, 0, 0));
     assert_true(store_take_raised(fixture->store, &raised));
     assert_true(store_take_raised(fixture->store, &raised));
     assert_false(store_take_raised(fixture->store, &raised));
+    assert_int_equal(append_count(burst, 40), 0);
+    fixture_flush(fixture);
+    assert_false(series_takes(burst, 11, 0, 0));
     assert_false(series_takes(slow, 11, 0, 0));
 }
 
