@@ -123,7 +123,7 @@ int backup_begin(const char *store_path, const char *to, struct backup **ret_bac
 
 int backup_end(struct backup *backup, struct backup_totals *ret_totals, struct error_text *error)
 {
-    int result = fs_sync_file_system(backup->folder_fd);
+    int result = fs_sync_file_system(backup->lock_fd);
     if (result < 0)
         return error_set_errno(error, result, "cannot sync %s", backup->path);
     /* After a failed sync of the daemon's, what we read may be older than what it had written. */

@@ -7,10 +7,11 @@
 
 struct backup {
     char *store_path;
-    char *path;    /* of the copy */
-    int folder_fd; /* open from the beginning on: syncfs() tells each open file of an error once */
+    char *path; /* of the copy */
+    int folder_fd;
     int series_fd;
-    int lock_fd;
+    int lock_fd; /* open from the beginning on: a sync of the whole file system tells each open file
+                    of an error once */
     struct backup_totals totals;
 };
 

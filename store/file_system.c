@@ -303,7 +303,9 @@ int fs_sync_file_system(int fd)
 {
     int result;
     FS_RETRY(result, syncfs(fd));
-    return result;
+    /* XFS flushes the disk's write cache with its log alone: where that had nothing to write, the
+     * data may still be in there. That of a file is flushed whether it changed or not. */
+    return result == 0 ? fs_sync_data(fd) : result;
 }
 
 int fs_make_folder_at(int folder, const char *path)

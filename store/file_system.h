@@ -82,6 +82,8 @@ int fs_extend(int fd, uint64_t size_bytes);
 
 int fs_sync_data(int fd);
 int fs_sync_folder(int fd);
+/* Syncs the whole file system that the regular file `fd` lies on. An error of any write since `fd`
+ * was opened is told, once. */
 int fs_sync_file_system(int fd);
 
 /* Makes the folder and those above it; it is no error when they are there. */

@@ -283,7 +283,7 @@ int store_repair(const char *path, const struct store_limits *limits,
     if (result == 0)
         result = repair_all(&repair, &evidence);
     if (result == 0 && (repair.has_changed || !evidence.heads_hold))
-        result = fs_sync_file_system(store->folder_fd);
+        result = fs_sync_file_system(store->lock_fd);
     if (result == 0 && !evidence.heads_hold)
         result = state_file_write(store->folder_fd, STORE_STATE_CLEAN);
     if (result < 0)

@@ -47,7 +47,7 @@ int store_checkpoint_begin(struct store *store, struct store_checkpoint **ret_ch
         return -ENOMEM;
     }
     checkpoint->journal = &store->journal;
-    checkpoint->list.folder_fd = store->folder_fd;
+    checkpoint->list.lock_fd = store->lock_fd;
     checkpoint->list.series_fd = store->series_fd;
     for (size_t i = 0; i < store->unsynced_count; i++) {
         struct series *series = store->unsynced[i];

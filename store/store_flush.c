@@ -215,7 +215,7 @@ static int list_files(const struct store *store, struct store_flush *flush)
     int result = sync_list_new(&flush->list, count, name_bytes);
     if (result < 0)
         return result;
-    flush->list.folder_fd = store->folder_fd;
+    flush->list.lock_fd = store->lock_fd;
     flush->list.series_fd = store->series_fd;
     /* The new file will not know what was deleted: it must not come back. */
     flush->list.everything = flush->kind != FLUSH_RECORD && store->has_unlinked;

@@ -12,11 +12,11 @@
 #define DIRECT_BYTES_DEFAULT  (UINT64_C(256) << 10)
 
 struct store {
-    int folder_fd; /* STORE, open for as long as the store is: syncfs() tells each
-                      open file of an error once */
+    int folder_fd; /* STORE */
     int series_fd; /* STORE/series */
-    int lock_fd;
-    int state_fd; /* STATE, held from when it says RUNNING until the store is closed, else -1 */
+    int lock_fd;   /* open for as long as the store is: a sync of the whole file system tells each
+                      open file of an error once */
+    int state_fd;  /* STATE, held from when it says RUNNING until the store is closed, else -1 */
     struct store_index index;
     int64_t newest_ns;
     int64_t epoch; /* of this writer */

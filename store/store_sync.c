@@ -45,7 +45,7 @@ void sync_list_free(struct sync_list *list)
 
 static int sync_everything(const struct sync_list *list, struct error_text *error)
 {
-    int result = fs_sync_file_system(list->folder_fd);
+    int result = fs_sync_file_system(list->lock_fd);
     return result < 0 ? error_set_errno(error, result, "cannot sync the file system") : 0;
 }
 

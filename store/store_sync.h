@@ -16,7 +16,7 @@ struct sync_item {
 };
 
 struct sync_list {
-    int folder_fd; /* STORE */
+    int lock_fd;   /* STORE/LOCK */
     int series_fd; /* STORE/series */
     size_t item_count;
     size_t name_bytes; /* of all names, each with its end */

@@ -3,14 +3,10 @@
 #define INGEST_CUT_INTERNAL_H
 
 #include "cut_image.h"
+#include "cut_path.h"
 #include "cut_run.h"
 #include "power_model.h"
 #include "random_bits.h"
-
-#include <stdio.h>
-
-#define EXT4_BYTES (UINT64_C(48) << 20)
-#define XFS_BYTES  (UINT64_C(320) << 20) /* the least that mkfs.xfs makes */
 
 struct machine {
     const struct cut_options *options;
@@ -30,16 +26,6 @@ struct machine {
 static inline uint64_t dice(struct machine *machine, uint64_t sides)
 {
     return random_bits(&machine->random) % sides;
-}
-
-/* "<folder>/<name>", in a buffer of the caller's; returns its text. */
-struct cut_path {
-    char text[300];
-};
-static inline char *cut_path(struct cut_path *path, const char *folder, const char *name)
-{
-    snprintf(path->text, sizeof path->text, "%s/%s", folder, name);
-    return path->text;
 }
 
 /* Prints the lines of a file, indented. */

@@ -3,6 +3,7 @@
 #ifndef INGEST_CUT_MACHINE_H
 #define INGEST_CUT_MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,6 +15,9 @@ int cut_machine_enter(const char *folder);
 
 /* Another boot: puts a new boot id in the place of the machine's. -errno. */
 int cut_machine_boot(const char *folder, uint64_t seed);
+
+#define CUT_EXT4_BYTES (UINT64_C(48) << 20)
+#define CUT_XFS_BYTES  (UINT64_C(320) << 20) /* the least that mkfs.xfs makes */
 
 /* Makes an empty file system (ext4 or xfs) in the file, which has its size already. -errno. */
 int cut_machine_make_file_system(const char *type, const char *path);

@@ -1,6 +1,7 @@
 /* The workload at work on a disk whose writes are recorded. */
 #include "block_log_format.h"
 #include "clock_ns.h"
+#include "cut_disk.h"
 #include "cut_internal.h"
 #include "cut_machine.h"
 
@@ -9,13 +10,11 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #define SEGMENTS_MAX  3 /* times that the workload is started */
 #define TICKS_MAX     60
 #define WORKLOAD_NS   (120 * NS_PER_S)
-#define MOUNT_WAIT_NS (10 * NS_PER_S)
 #define EXIT_GIVES_UP 74 /* the workload's, when the disk fails */
 
 static int control(const struct machine *machine, const char *text)
@@ -27,26 +26,6 @@ static int control(const struct machine *machine, const char *text)
     if (fd >= 0)
         close(fd);
     return result;
-}
-
-static int block_log_start(struct machine *machine, pid_t *ret_process)
-{
-    struct cut_path program, image, log, folder, disk;
-    const char *arguments[] = {cut_path(&program, machine->options->tools, "block_log"),
-                               cut_path(&image, machine->folder, "live.img"),
-                               cut_path(&log, machine->folder, "log"),
-                               cut_path(&folder, machine->folder, "log-disk"), NULL};
-    cut_path(&disk, machine->folder, "log-disk/disk");
-    *ret_process = cut_start(arguments, NULL);
-    if (*ret_process < 0)
-        return *ret_process;
-    int64_t end_ns = clock_monotonic_ns() + MOUNT_WAIT_NS;
-    while (access(disk.text, R_OK) != 0) {
-        if (clock_monotonic_ns() > end_ns)
-            return -ETIMEDOUT;
-        clock_sleep_ns(NS_PER_MS);
-    }
-    return 0;
 }
 
 /* What was promised until now: where the next start of the workload begins. */
@@ -135,29 +114,19 @@ static int segments(struct machine *machine)
 
 int cut_record(struct machine *machine)
 {
-    struct cut_path live, disk, folder;
-    struct cut_mount mounted;
-    pid_t process = -1;
-    cut_path(&folder, machine->folder, "log-disk");
+    struct cut_disk disk;
     int result = cut_image_copy(&machine->live, &machine->start);
     if (result == 0)
         result = cut_image_copy(&machine->base, &machine->start);
     if (result == 0)
         result = cut_machine_boot(machine->folder, random_bits(&machine->random));
-    if (result == 0)
-        result = block_log_start(machine, &process);
-    if (result == 0)
-        result = cut_mount(&mounted, cut_path(&disk, machine->folder, "log-disk/disk"),
-                           machine->file_system, cut_path(&live, machine->folder, "live"));
+    if (result < 0)
+        return result;
+    result = cut_disk_begin(&disk, machine->options->tools, machine->folder, machine->file_system);
     if (result == 0) {
         result = segments(machine);
-        cut_unmount(&mounted);
         machine->totals->recordings++;
     }
-    if (process > 0) {
-        umount2(folder.text, 0);
-        cut_wait(process, MOUNT_WAIT_NS);
-        umount2(folder.text, MNT_DETACH);
-    }
+    cut_disk_end(&disk);
     return result;
 }

@@ -250,8 +250,8 @@ int cut_run(const struct cut_options *options, struct cut_totals *totals, const 
         struct cut_path path;
         mkdir(cut_path(&path, folder, folders[i]), 0700);
     }
-    int result =
-        open_images(&machine, strcmp(machine.file_system, "ext4") == 0 ? EXT4_BYTES : XFS_BYTES);
+    int result = open_images(&machine, strcmp(machine.file_system, "ext4") == 0 ? CUT_EXT4_BYTES
+                                                                                : CUT_XFS_BYTES);
     if (result == 0)
         result = make_disk(&machine);
     for (int i = 0; i < POWER_CUTS && result == 0 && !is_over(&machine); i++)
