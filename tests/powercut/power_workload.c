@@ -215,6 +215,8 @@ int main(int argc, char **argv)
     check("start", power_mark_read(argv[optind + 2], &start));
     if (run.marks < 0)
         fail(64, argv[optind + 1], -errno);
+    /* As the daemon: a disk that fails may take pages away that are stored to. */
+    check("handler", store_install_sigbus_handler());
     run.gateways.mark = start;
     publish();
     check("open", gateways_open(&run.gateways, path, start.seed, &start));
