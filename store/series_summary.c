@@ -119,7 +119,11 @@ static void publish(struct series *series, uint64_t summarised)
 void series_summary_remove(int series_fd, const char *name)
 {
     char path[SERIES_PATH_BYTES];
-    for (unsigned k = 0; k < SUMMARY_LEVELS_MAX; k++)
+    struct fs_status status;
+    /* The first is made first and goes last: where there is none, there are no others. */
+    if (fs_stat_at(series_fd, series_path(name, summary_file(0), path), &status) == -ENOENT)
+        return;
+    for (unsigned k = SUMMARY_LEVELS_MAX; k-- > 0;)
         (void)fs_remove_at(series_fd, series_path(name, summary_file(k), path));
 }
 

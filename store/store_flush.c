@@ -158,7 +158,8 @@ static void add_item(struct store_flush *flush, const struct flush_item *from)
         item.description = &description;
     }
     item.slot = series->journal_slot;
-    item.has_runs = is_regular && (is_whole || from->runs_count > series->durable_runs);
+    item.has_runs =
+        is_regular && (item.description != NULL || from->runs_count > series->durable_runs);
     item.runs_count = from->runs_count;
     item.has_reserve =
         series->rows_reserve != from->rows_reserve || series->runs_reserve != from->runs_reserve ||

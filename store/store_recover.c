@@ -358,7 +358,7 @@ static int write_head(const struct recovery *recovery, const int64_t words[HEAD_
 {
     char path[SERIES_PATH_BYTES];
     char new_path[SERIES_PATH_BYTES];
-    char header[NPY_HEADER_BYTES];
+    char bytes[HEAD_FILE_BYTES];
     struct npy_shape shape = series_head_shape();
     int folder = recovery->store->series_fd;
     series_path(recovery->name, SERIES_HEAD_FILE, path);
@@ -366,11 +366,10 @@ static int write_head(const struct recovery *recovery, const int64_t words[HEAD_
     int fd = is_there ? fs_open_write_at(folder, path) : fs_open_or_create_at(folder, new_path);
     if (fd < 0)
         return fd;
-    int result = npy_header_write(&shape, 0, header);
+    int result = npy_header_write(&shape, 0, bytes);
+    memcpy(bytes + NPY_HEADER_BYTES, words, HEAD_WORDS * sizeof words[0]);
     if (result == 0)
-        result = fs_write_at(fd, header, sizeof header, 0);
-    if (result == 0)
-        result = fs_write_at(fd, words, HEAD_WORDS * sizeof words[0], sizeof header);
+        result = fs_write_at(fd, bytes, sizeof bytes, 0);
     fs_close(fd);
     if (result == 0 && !is_there)
         result = fs_rename_at(folder, new_path, path);

@@ -94,6 +94,9 @@ static enum found judge_found(struct store *store, struct series *series)
     if (known != NULL) {
         series->rows_reserve = series->rows_reserve_wanted = (uint8_t)known->rows_reserve;
         series->runs_reserve = series->runs_reserve_wanted = (uint8_t)known->runs_reserve;
+        if (store->recovery.start == STORE_START_POWER &&
+            (series->count != known->count || series->runs_count != known->runs_count))
+            series_break(series, "it could not be brought to what the journal says of it");
         return FOUND_TAKE;
     }
     if (store->recovery.start != STORE_START_POWER)
@@ -174,9 +177,9 @@ static bool has_last_time(const struct store *store, const struct series *series
  * sessions are asked for before the first write. */
 static void finish_append(struct store *store, struct series *series, int64_t words[HEAD_WORDS])
 {
-    bool is_cut = series->frontier > series->count ||
-                  (store->recovery.start == STORE_START_KILLED && !has_last_time(store, series));
-    if (store->recovery.start == STORE_START_CLEAN || !is_cut)
+    /* After a power cut recovery wrote all words. */
+    if (store->recovery.start != STORE_START_KILLED ||
+        (series->frontier <= series->count && has_last_time(store, series)))
         return;
     (void)series_map(series); /* a failure that lasts is met again by the first append */
     if (series->words != NULL)
