@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +19,7 @@
 
 #define FOLDER_MODE 0750
 #define FILE_MODE   0640
+#define FS_EXTENTS  32
 
 /* glibc 2.35 has them, older kernel headers may not. */
 #ifndef MADV_POPULATE_READ
@@ -282,6 +286,47 @@ int fs_extend(int fd, uint64_t size_bytes)
     if (result < 0 || status.size_bytes >= size_bytes)
         return result;
     FS_RETRY(result, ftruncate(fd, (off_t)size_bytes));
+    return result;
+}
+
+int fs_find_unwritten(int fd, uint64_t begin, uint64_t end, uint64_t *ret_begin, uint64_t *ret_end)
+{
+    union {
+        struct fiemap map;
+        char bytes[sizeof(struct fiemap) + FS_EXTENTS * sizeof(struct fiemap_extent)];
+    } request;
+    while (begin < end) {
+        memset(&request, 0, sizeof request);
+        request.map.fm_start = begin;
+        request.map.fm_length = end - begin;
+        request.map.fm_extent_count = FS_EXTENTS;
+        int result;
+        FS_RETRY(result, ioctl(fd, FS_IOC_FIEMAP, &request.map));
+        if (result == -EOPNOTSUPP || result == -ENOTTY)
+            return 0;
+        if (result < 0)
+            return result;
+        if (request.map.fm_mapped_extents == 0)
+            return 0;
+        for (uint32_t i = 0; i < request.map.fm_mapped_extents; i++) {
+            const struct fiemap_extent *extent = &request.map.fm_extents[i];
+            uint64_t extent_end = extent->fe_logical + extent->fe_length;
+            if ((extent->fe_flags & FIEMAP_EXTENT_UNWRITTEN) != 0) {
+                *ret_begin = extent->fe_logical > begin ? extent->fe_logical : begin;
+                *ret_end = extent_end;
+                return 1;
+            }
+            begin = extent_end;
+        }
+    }
+    return 0;
+}
+
+int fs_zero_range(int fd, uint64_t offset, uint64_t length_bytes)
+{
+    int result;
+    FS_RETRY(result, fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                               (off_t)length_bytes));
     return result;
 }
 

@@ -79,6 +79,12 @@ int fs_populate_read(const void *address, size_t length_bytes);
 int fs_allocate(int fd, uint64_t offset, uint64_t length_bytes);
 /* Makes the file at least that long; never shortens it. */
 int fs_extend(int fd, uint64_t size_bytes);
+/* The first range at or behind `begin` and before `end` whose blocks were never written as far as
+ * the file system knows, of which it reads zeros once the cache is gone. 1 with the range, in whole
+ * blocks (it may end behind `end`); 0: there is none, or the file system cannot tell. */
+int fs_find_unwritten(int fd, uint64_t begin, uint64_t end, uint64_t *ret_begin, uint64_t *ret_end);
+/* Makes zeros of a range of whole blocks, in the cache and on disk; the file keeps its size. */
+int fs_zero_range(int fd, uint64_t offset, uint64_t length_bytes);
 
 int fs_sync_data(int fd);
 int fs_sync_folder(int fd);

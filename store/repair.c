@@ -280,8 +280,12 @@ int store_repair(const char *path, const struct store_limits *limits,
         goto done;
     if (!evidence.heads_hold)
         result = state_file_write(store->folder_fd, STORE_STATE_RECOVERING);
+    if (result == 0 && !evidence.heads_hold)
+        store_forget_failed_writes(store);
     if (result == 0)
         result = repair_all(&repair, &evidence);
+    if (result == 0 && !evidence.heads_hold && evidence.has_image)
+        result = store_mend_unwritten(store, &evidence.image);
     if (result == 0 && (repair.has_changed || !evidence.heads_hold))
         result = fs_sync_file_system(store->lock_fd);
     if (result == 0 && !evidence.heads_hold)

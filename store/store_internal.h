@@ -190,6 +190,15 @@ int store_recover(struct store *store, const struct journal_image *image, struct
 int store_recover_series(struct store *store, const struct journal_image *image,
                          const struct journal_series *from, bool is_cut);
 
+/* ---- store_unwritten.c ---- */
+
+/* Where the cache is still that of a write that failed. Before recovery: what failed until now is
+ * told by no later sync. */
+void store_forget_failed_writes(struct store *store);
+/* After recovery: sees to it that what it wrote is read as that from the disk, too. Errors are
+ * those of the system. */
+int store_mend_unwritten(struct store *store, const struct journal_image *image);
+
 /* ---- store_locate.c ---- */
 
 /* The name under which a series is on disk: what the journal says, or another if it was renamed

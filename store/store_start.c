@@ -123,6 +123,30 @@ static void mark_all_unsynced(struct store *store)
     }
 }
 
+/* `state`: what STATE said. */
+static int recover_power(struct store *store, const char *path, enum store_state state,
+                         const struct journal_image *image, struct error_text *error)
+{
+    enum store_state during =
+        PLANTED(BUG_RUNNING_TOO_EARLY) ? STORE_STATE_RUNNING : STORE_STATE_RECOVERING;
+    /* In another boot, or another folder, the cache is the disk's. */
+    bool is_failed_cache = state != STORE_STATE_REBOOTED && state != STORE_STATE_MOVED;
+    int result = 0;
+    /* None is as good, and says that there is nothing to lose where the journal, too, is lost. */
+    if (state != STORE_STATE_NONE)
+        result = state_file_write(store->folder_fd, during);
+    if (result < 0)
+        return error_set_errno(error, result, "cannot write %s/" STORE_STATE_FILE, path);
+    if (is_failed_cache)
+        store_forget_failed_writes(store);
+    result = store_recover(store, image, error);
+    if (result < 0 || !is_failed_cache)
+        return result;
+    result = store_mend_unwritten(store, image);
+    return result < 0 ? error_set_errno(error, result, "cannot write the series of %s anew", path)
+                      : 0;
+}
+
 /* From the files of a store that is locked and whose folders are open. */
 static int recover(struct store *store, const char *path, struct error_text *error)
 {
@@ -137,18 +161,8 @@ static int recover(struct store *store, const char *path, struct error_text *err
     if (load < 0 && load != -ENODATA && load != -EBADMSG)
         return error_set_errno(error, load, "cannot read the journal of %s", path);
     result = judge_start(store, state, load, is_damaged, error);
-    if (result == 0 && store->recovery.start == STORE_START_POWER) {
-        enum store_state during =
-            PLANTED(BUG_RUNNING_TOO_EARLY) ? STORE_STATE_RUNNING : STORE_STATE_RECOVERING;
-        /* None is as good, and says that there is nothing to lose where the journal, too, is lost.
-         */
-        if (state != STORE_STATE_NONE)
-            result = state_file_write(store->folder_fd, during);
-        if (result < 0)
-            error_set_errno(error, result, "cannot write %s/" STORE_STATE_FILE, path);
-        else
-            result = store_recover(store, &image, error);
-    }
+    if (result == 0 && store->recovery.start == STORE_START_POWER)
+        result = recover_power(store, path, state, &image, error);
     if (result == 0 && load == 0) {
         store->image = &image;
         store->id_highest = image.id_highest;

@@ -303,6 +303,23 @@ int fs_allocate(int fd, uint64_t offset, uint64_t length_bytes)
     return 0;
 }
 
+/* The model's disk has no such blocks. */
+int fs_find_unwritten(int fd, uint64_t begin, uint64_t end, uint64_t *ret_begin, uint64_t *ret_end)
+{
+    model_inode_of(fd, NULL);
+    *ret_begin = *ret_end = begin < end ? begin : end;
+    return 0;
+}
+
+int fs_zero_range(int fd, uint64_t offset, uint64_t length_bytes)
+{
+    (void)fd;
+    (void)offset;
+    (void)length_bytes;
+    model_violation("zeros for blocks that the model has not");
+    return -EOPNOTSUPP;
+}
+
 int fs_extend(int fd, uint64_t size_bytes)
 {
     struct model_inode *node = model_inode_of(fd, NULL);

@@ -1,12 +1,32 @@
 #include "cut_disk.h"
 
 #include "clock_ns.h"
+#include "cut_image.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WAIT_NS (10 * NS_PER_S)
+
+int cut_disk_make(const char *folder, const char *file_system)
+{
+    static const char *const folders[] = {"live", "log-disk"};
+    struct cut_path path;
+    struct cut_image image;
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        if (mkdir(cut_path(&path, folder, folders[i]), 0700) != 0 && errno != EEXIST)
+            return -errno;
+    unlink(cut_path(&path, folder, "live.img"));
+    int result = cut_image_open(&image, path.text,
+                                strcmp(file_system, "ext4") == 0 ? CUT_EXT4_BYTES : CUT_XFS_BYTES);
+    if (result < 0)
+        return result;
+    cut_image_close(&image);
+    return cut_machine_make_file_system(file_system, path.text);
+}
 
 static int block_log_start(struct cut_disk *disk, const char *tools, const char *folder)
 {

@@ -14,6 +14,10 @@ struct cut_disk {
     struct cut_path log_disk;
 };
 
+/* Makes the image with an empty file system, and the folders, where there are none. For tests that
+ * try one thing; the image is cut_run()'s affair otherwise. 0 or -errno. */
+int cut_disk_make(const char *folder, const char *file_system);
+
 /* Mounts it on "<folder>/live". Its files are in "<folder>/log-disk", the log is "<folder>/log".
  * `tools`: where block_log is. 0 or -errno; cut_disk_end() in either case. */
 int cut_disk_begin(struct cut_disk *disk, const char *tools, const char *folder,

@@ -2,6 +2,7 @@
 
 #include "clock_ns.h"
 #include "random_bits.h"
+#include "temporary_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@
 #define UNMOUNT_TRIES  200
 #define MKFS_NS        INT64_C(60000000000)
 #define WORK_BYTES_MAX "size=3g"
+#define EXIT_SKIPPED   77
 
 const char *cut_machine_lacks(void)
 {
@@ -55,6 +57,32 @@ int cut_machine_enter(const char *folder)
         mount("power-cut", folder, "tmpfs", 0, WORK_BYTES_MAX) != 0)
         return -errno;
     return 0;
+}
+
+int cut_machine_try(const char *tools, int (*try_all)(const char *tools, const char *folder))
+{
+    const char *lacks = cut_machine_lacks();
+    if (lacks != NULL) {
+        printf("skipped: %s\n", lacks);
+        return EXIT_SKIPPED;
+    }
+    char *folder = temporary_folder_make();
+    int status = 1;
+    fflush(stdout);
+    pid_t process = fork();
+    if (process == 0) {
+        int result = cut_machine_enter(folder);
+        if (result == 0)
+            result = try_all(tools, folder);
+        if (result < 0)
+            printf("failed: %s\n", strerror(-result));
+        fflush(stdout);
+        _exit(result == 0 ? 0 : 1);
+    }
+    if (process > 0)
+        waitpid(process, &status, 0);
+    temporary_folder_remove(folder);
+    return status == 0 ? 0 : 1;
 }
 
 int cut_machine_boot(const char *folder, uint64_t seed)

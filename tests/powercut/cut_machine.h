@@ -22,6 +22,11 @@ int cut_machine_boot(const char *folder, uint64_t seed);
 /* Makes an empty file system (ext4 or xfs) in the file, which has its size already. -errno. */
 int cut_machine_make_file_system(const char *type, const char *path);
 
+/* The main() of a test that tries something on such a machine: runs `try_all` (0 or -errno) in a
+ * process and a folder of its own, whose mounts end with it. `tools` is handed on. Returns the exit
+ * code: 0, 1, or 77 when this machine cannot. */
+int cut_machine_try(const char *tools, int (*try_all)(const char *tools, const char *folder));
+
 struct cut_mount {
     int loop;
     char device[32];

@@ -46,6 +46,7 @@ STEP(fs_map, (int fd, size_t length, enum fs_access access, void **ret_address),
 STEP(fs_populate_write, (void *address, size_t length), (address, length))
 STEP(fs_allocate, (int fd, uint64_t offset, uint64_t length), (fd, offset, length))
 STEP(fs_extend, (int fd, uint64_t size), (fd, size))
+STEP(fs_zero_range, (int fd, uint64_t offset, uint64_t length), (fd, offset, length))
 STEP(fs_sync_data, (int fd), (fd))
 STEP(fs_sync_folder, (int fd), (fd))
 STEP(fs_sync_file_system, (int fd), (fd))

@@ -8,7 +8,6 @@
 #include "cut_disk.h"
 #include "cut_image.h"
 #include "file_system.h"
-#include "temporary_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,13 +15,10 @@
 #include <libgen.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS       200
-#define PAGE_BYTES   4096u
-#define EXIT_SKIPPED 77
+#define ROUNDS     200
+#define PAGE_BYTES 4096u
 
 static const char tag[8] = "counted:";
 
@@ -99,18 +95,10 @@ static int judge(const char *folder, const char *file_system)
     return told == ROUNDS && late == 0 ? 0 : -EIO;
 }
 
-static int try_one(const char *tools, const char *folder, const char *file_system,
-                   uint64_t disk_bytes)
+static int try_one(const char *tools, const char *folder, const char *file_system)
 {
-    struct cut_path path;
-    struct cut_image image;
     struct cut_disk disk;
-    unlink(cut_path(&path, folder, "live.img"));
-    int result = cut_image_open(&image, path.text, disk_bytes);
-    if (result < 0)
-        return result;
-    cut_image_close(&image);
-    result = cut_machine_make_file_system(file_system, path.text);
+    int result = cut_disk_make(folder, file_system);
     if (result < 0)
         return result;
     result = cut_disk_begin(&disk, tools, folder, file_system);
@@ -122,36 +110,13 @@ static int try_one(const char *tools, const char *folder, const char *file_syste
 
 static int try_all(const char *tools, const char *folder)
 {
-    struct cut_path path;
-    int result = cut_machine_enter(folder);
-    if (result == 0 && (mkdir(cut_path(&path, folder, "live"), 0700) != 0 ||
-                        mkdir(cut_path(&path, folder, "log-disk"), 0700) != 0))
-        result = -errno;
-    int ext4 = result < 0 ? result : try_one(tools, folder, "ext4", CUT_EXT4_BYTES);
-    int xfs = result < 0 ? result : try_one(tools, folder, "xfs", CUT_XFS_BYTES);
-    result = ext4 < 0 ? ext4 : xfs;
-    if (result < 0)
-        printf("failed: %s\n", strerror(-result));
-    fflush(stdout);
-    return result;
+    int ext4 = try_one(tools, folder, "ext4");
+    int xfs = try_one(tools, folder, "xfs");
+    return ext4 < 0 ? ext4 : xfs;
 }
 
 int main(int argc, char **argv)
 {
     (void)argc;
-    const char *lacks = cut_machine_lacks();
-    if (lacks != NULL) {
-        printf("skipped: %s\n", lacks);
-        return EXIT_SKIPPED;
-    }
-    /* The mounts are the child's and end with it. */
-    char *folder = temporary_folder_make();
-    int status = 1;
-    pid_t process = fork();
-    if (process == 0)
-        _exit(try_all(dirname(argv[0]), folder) == 0 ? 0 : 1);
-    if (process > 0)
-        waitpid(process, &status, 0);
-    temporary_folder_remove(folder);
-    return status == 0 ? 0 : 1;
+    return cut_machine_try(dirname(argv[0]), try_all);
 }
