@@ -83,7 +83,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 static void lose_power(const char *path)
 {
     char state[512];
-    char digit;
+    char digit = '\0';
     off_t boot_id = sizeof "running " - 1;
     snprintf(state, sizeof state, "%s/STATE", path);
     int fd = open(state, O_RDWR);

@@ -44,19 +44,24 @@ ALWAYS_INLINE void load_columns(const double *samples, size_t row, vec ret_colum
     transpose(ret_columns);
 }
 
+/* LANES rows as columns, `stride` values one below the other. */
+ALWAYS_INLINE void store_columns(const vec rows[LANES], double *ret, size_t stride)
+{
+    vec columns[LANES];
+    UNROLL
+    for (size_t k = 0; k < LANES; k++)
+        columns[k] = rows[k];
+    transpose(columns);
+    UNROLL
+    for (size_t j = 0; j < LANES; j++)
+        store_f8(ret + j * stride, columns[j]);
+}
+
 ALWAYS_INLINE void store_tile(const vec rows[TILE_ROWS], double *ret)
 {
     UNROLL_ROWS
-    for (size_t row = 0; row < TILE_ROWS; row += LANES) {
-        vec columns[LANES];
-        UNROLL
-        for (size_t k = 0; k < LANES; k++)
-            columns[k] = rows[row + k];
-        transpose(columns);
-        UNROLL
-        for (size_t j = 0; j < LANES; j++)
-            store_f8(ret + j * TILE_ROWS + row, columns[j]);
-    }
+    for (size_t row = 0; row < TILE_ROWS; row += LANES)
+        store_columns(rows + row, ret + row, TILE_ROWS);
 }
 
 /* Mean and variance, as rows, of STATS_TILE windows: window i is old[i + 1 ...] up to old[63], the
@@ -326,16 +331,8 @@ static bool short_rows_fill(struct short_rows *rows, const double *samples, size
 
 static void short_rows_store(const vec rows[SHORT_ROWS], double *ret)
 {
-    for (size_t row = 0; row < SHORT_ROWS; row += LANES) {
-        vec columns[LANES];
-        UNROLL
-        for (size_t k = 0; k < LANES; k++)
-            columns[k] = rows[row + k];
-        transpose(columns);
-        UNROLL
-        for (size_t j = 0; j < LANES; j++)
-            store_f8(ret + j * SHORT_ROWS + row, columns[j]);
-    }
+    for (size_t row = 0; row < SHORT_ROWS; row += LANES)
+        store_columns(rows + row, ret + row, SHORT_ROWS);
 }
 
 ALWAYS_INLINE vec median_of(vec a, vec b, vec c)

@@ -41,10 +41,10 @@ int fs_stat_at(int folder, const char *path,
 int fs_read_at(int fd, void *buffer, size_t length_bytes, uint64_t offset, size_t *ret_read_bytes);
 /* Writes all of it or fails. */
 int fs_write_at(int fd, const void *bytes, size_t length_bytes, uint64_t offset);
-/* Writes that many zeros or fails. */
 /* Writes all bytes or fails; behind them as many of the zeros as the system takes at once. */
 int fs_write_padded_at(int fd, const void *bytes, size_t length_bytes, size_t zeros_bytes,
                        uint64_t offset);
+/* Writes that many zeros or fails. */
 int fs_write_zeros_at(int fd, uint64_t length_bytes, uint64_t offset);
 /* A whole small file with a NUL after it; -EFBIG when it does not fit. */
 int fs_read_text_at(int folder, const char *path, char *buffer, size_t buffer_bytes);

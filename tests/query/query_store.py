@@ -131,6 +131,27 @@ class QueryTest(unittest.TestCase):
             return np.load(array), np.load(times)
 
 
+class CopiedStoreTest(QueryTest):
+    """Tests that each have a copy of the store, which is closed, at self.path; self.folder goes with it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.store.stop()
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.store.path)
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="ingest-query-copy-")
+        self.path = os.path.join(self.folder, "store")
+        shutil.copytree(self.store.path, self.path)
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+
 def iso(ns):
     return "%s.%09dZ" % (np.datetime64(ns // 10**9, "s"), ns % 10**9)
 

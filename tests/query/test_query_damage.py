@@ -7,11 +7,10 @@ import os
 import random
 import shutil
 import sys
-import tempfile
 import unittest
 
 import numpy as np
-from query_store import T0, QueryTest
+from query_store import T0, CopiedStoreTest
 
 HEADER = 4096
 SEED = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else random.randrange(1 << 32)
@@ -21,7 +20,7 @@ ROUNDS = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() els
 UNSAID = {17, 21, 43} | {word for word in range(64, 128) if word % 4 != 0}
 
 
-class Damage(QueryTest):
+class Damage(CopiedStoreTest):
     @classmethod
     def make(cls, store):
         store.add("grow/a", np.arange(500.0), T0 + np.arange(500) * 10**6)
@@ -32,21 +31,10 @@ class Damage(QueryTest):
             store.append_regular("ring/b", np.zeros(100, "f4"), T0 + i * 10**9, 10**9)
             store.append_regular("grow/b", np.zeros((100, 2), "i2"), T0 + i * 10**9, 10**9)
         store.create("empty", "i2")
-        store.stop()
-        cls.sound = store.path
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.sound)
 
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="ingest-damage-")
-        self.path = os.path.join(self.folder, "store")
-        shutil.copytree(self.sound, self.path)
+        super().setUp()
         self.luck = random.Random(SEED)
-
-    def tearDown(self):
-        shutil.rmtree(self.folder)
 
     def journal(self):
         """The file in use and the length of its snapshot."""

@@ -2,17 +2,15 @@
 
 import json
 import os
-import shutil
-import tempfile
 import unittest
 
 import numpy as np
-from query_store import T0, QueryTest
+from query_store import T0, CopiedStoreTest
 
 HEADER = 4096
 
 
-class Verify(QueryTest):
+class Verify(CopiedStoreTest):
     @classmethod
     def make(cls, store):
         store.add("plant/a", np.arange(2000.0), T0 + np.arange(2000) * 1000)
@@ -20,20 +18,6 @@ class Verify(QueryTest):
         for i in range(5):
             store.append_regular("plant/b", np.zeros(300, "f4"), T0 + i * 1_000_000_000, 1_000_000_000)
         store.create("empty", "i2")
-        store.stop()
-        cls.sound = store.path
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.sound)
-
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="ingest-verify-")
-        self.path = os.path.join(self.folder, "store")
-        shutil.copytree(self.sound, self.path)
-
-    def tearDown(self):
-        shutil.rmtree(self.folder)
 
     def verify(self, *arguments):
         result = self.run_query("verify", *arguments, store=self.path)
