@@ -213,6 +213,42 @@ class Repair(unittest.TestCase):
         self.assertEqual(len([line for line in lines if "a ring, and no journal says" in line]), 2, lines)
         self.check({"grow/explicit": (0, 1650), "grow/regular": (0, ROWS)})
 
+    def test_a_kill_and_no_journal(self):
+        """In the same boot the cache is whole: the heads stand, and nothing is lost."""
+        store = self.made("killed")
+        for path in glob.glob(store + "/journal-*"):
+            os.unlink(path)
+        lines = self.repair()
+        self.assertEqual([line for line in lines if "series" in line], [], lines)
+        self.check(self.ALL)
+
+    def test_a_series_that_the_journal_does_not_know(self):
+        """Of one with an older id than the journal's highest nobody knows how much is right: it is kept as far as it proves
+        itself, or moved aside. One with a later id was made after the last flush."""
+        other = Daemon(CONFIG)
+        try:
+            other.start()
+            fill(other)
+            other.stop()
+            store = self.made("power")
+            for name, new in (("grow/explicit", "grow/older"), ("ring/explicit", "ring/older"), ("grow/explicit", "grow/later")):
+                shutil.copytree(os.path.join(other.store, "series", name), os.path.join(store, "series", new))
+                head = np.load(self.series(new, "head.npy"), mmap_mode="r+")
+                head[HEAD["id"]] = 10**9 if new.endswith("older") else 2**62
+                head.flush()
+            damage(self.series("grow/older", "times.npy"), 4096 + 8 * 1600, b"\0" * 8 * 100)
+        finally:
+            other.close()
+        lines = self.repair()
+        self.assertIn("series/grow/older: its own stamps prove 1600 rows; 100 are given up", lines)
+        self.assertEqual(len([line for line in lines if "series/ring/older" in line and "moved to damaged/" in line]), 1, lines)
+        self.assertEqual(len([line for line in lines if "series/grow/later" in line and "nothing in it was durable" in line]), 1,
+                         lines)
+        self.assertFalse(os.path.exists(self.series("ring/older")))
+        self.assertFalse(os.path.exists(self.series("grow/later")))
+        self.assertEqual(read_rows(self.daemon.store, "grow/older").tolist(), list(range(1600)))
+        self.check({name: (825 if name.startswith("ring") else 0, ROWS) for name in NAMES})
+
     def test_strays(self):
         store = self.made()
         os.makedirs(store + "/series/empty/deep")
