@@ -212,7 +212,7 @@ static void bench_summaries(const char *parent)
                 best_ns[s] = elapsed_ns;
         }
     }
-    double samples = (double)(blocks * (BLOCK_BYTES / 4));
+    double samples = (double)blocks * BLOCK_BYTES / 4;
     printf(
         "summaries, blocks of %d f4: %.3f ns a sample with them, %.3f without, %.3f their cost\n",
         BLOCK_BYTES / 4, best_ns[1] / samples, best_ns[0] / samples,

@@ -102,8 +102,8 @@ int main(int argc, char **argv)
     struct error_text error = {.text = ""};
     struct store *store;
     struct store_limits limits = {.series_max = 1000000};
-    size_t series_count = argc > 2 ? (size_t)atol(argv[2]) : 10000;
-    size_t ticks = argc > 3 ? (size_t)atol(argv[3]) : 200;
+    size_t series_count = argc > 2 ? strtoul(argv[2], NULL, 10) : 10000;
+    size_t ticks = argc > 3 ? strtoul(argv[3], NULL, 10) : 200;
     snprintf(path, sizeof path, "%s/bench-flush-XXXXXX", argc > 1 ? argv[1] : "/tmp");
     if (mkdtemp(path) == NULL) {
         perror(path);
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
     size_t append_max = ticks * 4096;
     int64_t *append_ns = calloc(append_max, sizeof append_ns[0]);
     if (all == NULL || tick_ns == NULL || append_ns == NULL)
-        return 1;
+        exit(1);
     struct series_rule rule = series_rule_default;
     struct series_type type = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT};
     rule.capacity_unit = SERIES_CAPACITY_SAMPLES;

@@ -21,7 +21,7 @@ static void seal(uint8_t *bytes, size_t size)
             continue;
         le_store_u32(header + JOURNAL_AT_CRC,
                      crc32c_update(0, header + JOURNAL_AT_LENGTH, length - JOURNAL_AT_LENGTH));
-        at += (length - 1) / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
+        at += (size_t)(length - 1) / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
     }
 }
 

@@ -141,7 +141,7 @@ int dead_letters_put(struct dead_letters *letters, const struct dead_letter *let
     struct dead_letter_header header = letter->header;
     const size_t text_bytes = padded(header.text_bytes), map_bytes = padded(header.map_bytes);
     if (header.text_bytes > SECTION_BYTES_MAX || header.map_bytes > SECTION_BYTES_MAX ||
-        letter->frame_bytes > SIZE_MAX - 4 * SECTION_BYTES_MAX)
+        letter->frame_bytes > SIZE_MAX - (size_t)4 * SECTION_BYTES_MAX)
         return -EMSGSIZE;
     const size_t rest_bytes = text_bytes + map_bytes + letter->frame_bytes;
     if (!has_room(letters, sizeof header + rest_bytes))

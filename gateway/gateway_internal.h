@@ -22,12 +22,10 @@
 struct ingest_gateway {
     struct gateway_connection connection;
     struct gateway_window window;
-    struct queue queue; /* on disk; unused unless has_queue */
-    bool has_queue;
+    struct queue queue;          /* on disk; unused unless has_queue */
     struct dead_letters letters; /* open if has_queue */
     uint64_t dead_letters;       /* kept */
     uint64_t dead_letters_lost;  /* could not be */
-    bool is_greeted;             /* the daemon answered since the queue was opened */
     int64_t sync_due_ns;   /* monotonic: when what was written last is synced; 0 = nothing is due */
     int64_t mark_due_ns;   /* the same for writing down what is durable */
     uint64_t lost_batches; /* of the queue, that are known by number */
@@ -36,6 +34,10 @@ struct ingest_gateway {
     size_t line_times_capacity;
     char *endpoint;
     char name[WIRE_PEER_NAME_MAX + 1];
+    bool has_queue;   /* on disk: queue and letters are open */
+    bool is_greeted;  /* the daemon answered since the queue was opened */
+    bool is_answered; /* on this connection: the reply to HELLO, before which no batch is sent */
+    bool is_asked;    /* a HELLO asks a quiet daemon where it is */
     struct ingest_gateway_options options; /* with the defaults filled in */
 
     uint64_t stored;
@@ -49,16 +51,14 @@ struct ingest_gateway {
     uint32_t credit_kib;
     uint32_t frame_bytes_max;
     unsigned delay_code;
-    bool is_answered;    /* on this connection: the reply to HELLO, before which no batch is sent */
     int64_t answered_ns; /* monotonic; 0 = never */
 
     /* Timers, monotonic. */
     int64_t quiet_since_ns; /* the last reply, or when waiting for one began */
-    bool is_asked;          /* a HELLO asks a quiet daemon where it is */
-    uint64_t asked_sent;    /* `sent` at that time */
+    uint64_t asked_sent;    /* `sent` when a HELLO asked a quiet daemon where it is */
     int64_t hold_until_ns;  /* no batch is sent before: the daemon asked for a pause */
+    int64_t reopen_ns;      /* while closed */
     unsigned hold_attempts;
-    int64_t reopen_ns; /* while closed */
     unsigned reopen_attempts;
     uint64_t random; /* state of the generator that spreads the pauses */
 

@@ -34,7 +34,7 @@ static int summary_make(const struct query_options *options, const struct series
     summary->states = calloc(elements, sizeof *summary->states);
     summary->column = calloc(SERIES_ROWS_CHUNK_MAX, sizeof *summary->column);
     summary->quantiles = calloc(elements * quantiles + 1, sizeof *summary->quantiles);
-    summary->selects = calloc(elements, sizeof *summary->selects);
+    summary->selects = calloc(elements, sizeof(struct stats_select *));
     if (options->weight_time)
         summary->signals = calloc(elements, sizeof *summary->signals);
     if (summary->states == NULL || summary->column == NULL || summary->quantiles == NULL ||

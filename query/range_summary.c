@@ -23,7 +23,7 @@ static_assert((int)SUMMARY_HI == STATS_RECORD_HI && (int)SUMMARY_LO == STATS_REC
 /* What is asked of memory ahead, from the beginning of each place: the rows at the two ends, the
  * records of a level on one side. They are ten and more, far from each other; after a few lines the
  * processor goes on by itself. */
-#define LINE_BYTES      64
+#define LINE_BYTES      UINT64_C(64)
 #define FETCH_LINES_MAX 8
 
 struct range_summary {

@@ -44,7 +44,7 @@ static int make_quantiles(struct resampler *resampler)
     size_t count = statistics_quantiles(resampler->options, fractions);
     resampler->quantiles_count = count;
     resampler->quantiles = calloc(resampler->elements * count + 1, sizeof(double));
-    resampler->kept = calloc(resampler->elements, sizeof *resampler->kept);
+    resampler->kept = calloc(resampler->elements, sizeof(union stats_value *));
     void *memory = malloc(stats_select_bytes(count));
     if (resampler->quantiles == NULL || resampler->kept == NULL || memory == NULL) {
         free(memory);

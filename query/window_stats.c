@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPAN_ROWS_FIRST 1024 /* room in a window of time, at first */
+#define SPAN_ROWS_FIRST ((size_t)1024) /* room in a window of time, at first */
 
 struct window_stats {
     const struct query_options *options;
@@ -304,7 +304,7 @@ int window_stats_open(const struct query_options *options, struct series_rows *r
     if (room > range && !options->follow)
         room = range > 0 ? range : 1;
     if (options->weight_time) {
-        windows->held = calloc(windows->elements, sizeof *windows->held);
+        windows->held = calloc(windows->elements, sizeof(struct stats_held_window *));
         windows->held_column = calloc(SERIES_ROWS_CHUNK_MAX, sizeof *windows->held_column);
     }
     if (windows->windows == NULL ||

@@ -5,7 +5,7 @@
 
 #include "kernel_vector.h"
 
-#define ROW (4 * LANES) /* samples a turn */
+#define ROW ((size_t)4 * LANES) /* samples a turn */
 
 /* The range of ROW samples at a time, in vectors of as many of them as one holds. */
 #define DEFINE_RANGE(type, sample, vector, lanes)                                                  \
@@ -86,7 +86,7 @@
 
 typedef float vec_floats __attribute__((vector_size(8 * LANES), aligned(4), may_alias));
 
-DEFINE_RANGE(f4, float, vec_floats, 2 * LANES)
+DEFINE_RANGE(f4, float, vec_floats, (size_t)2 * LANES)
 DEFINE_RANGE(f8, double, vec_f8, LANES)
 DEFINE_SQUARES(f4, float)
 DEFINE_SQUARES(f8, double)

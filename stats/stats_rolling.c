@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Room behind the samples of the window, so that they are moved seldom. */
-#define SLACK_MIN (16 * ROLLING_BLOCK)
+#define SLACK_MIN ((size_t)16 * ROLLING_BLOCK)
 
 static size_t longest_of(const struct stats_rolling_plan *plan)
 {

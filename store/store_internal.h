@@ -110,7 +110,7 @@ static inline void store_mark_dirty(struct store *store, struct series *series)
 
 /* ---- store_map_cache.c ---- */
 
-#define MAPS_A_SERIES 3
+#define MAPS_A_SERIES ((size_t)3)
 /* From vm.max_map_count: three mappings a series, and some left for the rest of
  * the program. */
 size_t store_map_limit(void);

@@ -37,6 +37,7 @@ void store_map_make_room(struct store *store, size_t maps, const struct series *
         if (store->mapped_hand >= store->mapped_count)
             store->mapped_hand = 0;
         struct series *series = store->mapped[store->mapped_hand];
+        assert(series != NULL);
         if (series == spared || series->is_recent) {
             series->is_recent = series->is_recent && series == spared;
             store->mapped_hand++;

@@ -155,6 +155,7 @@ int store_open(const char *path, const struct store_limits *limits, struct store
     int result = store_open_locked(path, limits, &store, error);
     if (result < 0)
         return result;
+    assert(store != NULL);
     result = store_start(store, path, error);
     if (result < 0)
         goto failed;

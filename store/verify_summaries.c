@@ -111,13 +111,14 @@ static int look_at(struct comparison *comparison, uint64_t block)
 
 int verify_summaries(struct verify_work *work, const struct reader_snapshot *snapshot)
 {
-    struct comparison comparison = {.work = work, .elements = (size_t)work->reader->info.elements};
-    int r = 0;
+    size_t elements = (size_t)work->reader->info.elements;
     if (snapshot->summarised == 0)
         return 0;
-    comparison.scratch = calloc(3 * comparison.elements * SUMMARY_WORDS, sizeof(double));
-    if (comparison.scratch == NULL)
+    double *scratch = calloc(3 * elements * SUMMARY_WORDS, sizeof(double));
+    if (scratch == NULL)
         return -ENOMEM;
+    struct comparison comparison = {.work = work, .elements = elements, .scratch = scratch};
+    int r = 0;
     for (unsigned level = 0; level < reader_summary_levels(work->reader) && r == 0; level++) {
         uint64_t rows = summary_block_rows(level);
         uint64_t end = snapshot->summarised / rows;
@@ -139,6 +140,6 @@ int verify_summaries(struct verify_work *work, const struct reader_snapshot *sna
         if (r == -EBADMSG || r == -ENODATA || r == -ENOENT || r == -ERANGE)
             r = 0;
     }
-    free(comparison.scratch);
+    free(scratch);
     return r;
 }

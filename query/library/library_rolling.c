@@ -4,6 +4,7 @@
 #include "stats_spans.h"
 #include "stats_widen.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,7 @@ int ingest_series_rolling(struct ingest_series *series, uint64_t from, uint64_t 
     if (result < 0 || from == to || (!is_span && window->rows > to - from))
         return result;
     rolling.lengths = calloc(LIBRARY_ROWS_MAX, sizeof rolling.lengths[0]);
+    assert(rolling.statistics_count > 0);
     rolling.results =
         calloc(rolling.statistics_count * LIBRARY_ROWS_MAX, sizeof rolling.results[0]);
     result = rolling.lengths != NULL && rolling.results != NULL ? 0 : -ENOMEM;

@@ -9,7 +9,7 @@
 #include "stats_state.h"
 
 /* Rows that are worked on at once, at most. */
-#define LIBRARY_ROWS_MAX 4096
+#define LIBRARY_ROWS_MAX ((size_t)4096)
 
 struct ingest_series {
     struct reader *reader;

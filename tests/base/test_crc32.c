@@ -67,8 +67,8 @@ static void test_castagnoli_vectors(void **state)
     assert_int_equal(crc32c_update(0, bytes, sizeof bytes), 0x8A9136AA);
     memset(bytes, 0xff, sizeof bytes);
     assert_int_equal(crc32c_update(0, bytes, sizeof bytes), 0x62A8AB43);
-    for (uint8_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = i;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)i;
     assert_int_equal(crc32c_update(0, bytes, sizeof bytes), 0x46DD794E);
     assert_int_equal(crc32c_update(crc32c_update(0, bytes, 13), bytes + 13, 19), 0x46DD794E);
 }

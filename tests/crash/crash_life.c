@@ -200,7 +200,7 @@ static void try_point(bool is_cut)
     crash_point++;
     if (is_warming_up || (point_only != UINT64_MAX && point_only != crash_point))
         return;
-    struct keep kept;
+    struct keep kept = {0};
     uint64_t random = run.seed ^ crash_point * UINT64_C(0xd1342543de82ef95);
     uint64_t way = random_bits(&random);
     bool may_fail = way % 16 == 0;
@@ -321,11 +321,13 @@ static void warm_up(void)
 static void step(void)
 {
     uint64_t way = random_bits(&run.random);
-    if (way % run.plan.tick_every == 0)
-        (void)crash_daemon_tick(&run);
-    else if (way / 64 % run.plan.checkpoint_every == 0 || store_checkpoint_is_due(run.store))
+    bool ticks = way % run.plan.tick_every == 0;
+    if (!ticks &&
+        (way / 64 % run.plan.checkpoint_every == 0 || store_checkpoint_is_due(run.store))) {
         (void)crash_daemon_checkpoint(&run);
-    else if (crash_gateway_send(&run) == CRASH_WAITS)
+        return;
+    }
+    if (ticks || crash_gateway_send(&run) == CRASH_WAITS)
         (void)crash_daemon_tick(&run);
 }
 

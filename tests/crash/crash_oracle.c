@@ -357,7 +357,7 @@ void crash_reader_end(const struct crash_run *run, struct crash_reader *reader)
     reader->is_used = false;
 }
 
-#define FEW_ROWS 128
+#define FEW_ROWS UINT64_C(128)
 
 void crash_oracle_read(const struct crash_run *run, bool few_rows)
 {

@@ -65,7 +65,7 @@ void crash_values(const struct crash_plan_series *plan, const uint64_t *keys, ui
     char *at = ret_values;
     for (uint64_t i = 0; i < rows; i++, at += plan->sample_bytes) {
         uint64_t words[CRASH_SAMPLE_BYTES_MAX / 8] = {0};
-        for (unsigned w = 0; w * 8 < plan->sample_bytes; w++)
+        for (size_t w = 0; w * 8 < plan->sample_bytes; w++)
             words[w] = keys[i] + w * UINT64_C(0x9e3779b97f4a7c15);
         memcpy(at, words, plan->sample_bytes);
     }

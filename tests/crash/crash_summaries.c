@@ -99,7 +99,7 @@ static void check_span(const struct crash_run *run, unsigned number, unsigned le
         sum_up(dtype_name(plan->type.dtype), rows, (size_t)block_rows, elements, expected);
         if (memcmp(expected, span->records + i * words, words * sizeof expected[0]) != 0)
             crash_fail("%s: the summary of block %llu of level %u is not that of its rows",
-                       plan->name, (unsigned long long)(span->first + i), level);
+                       plan->name, (unsigned long long)span->first + i, level);
         crash_totals.summaries++;
     }
 }

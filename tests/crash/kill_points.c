@@ -74,6 +74,7 @@ void __tsan_write_range(void *address, size_t length_bytes)
     at_store(address);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses,performance-no-int-to-ptr): types, and addresses of them
 #define ATOMICS(bits, type)                                                                        \
     type __tsan_atomic##bits##_load(const volatile type *address, int order);                      \
     type __tsan_atomic##bits##_load(const volatile type *address, int order)                       \
@@ -132,6 +133,7 @@ void __tsan_write_range(void *address, size_t length_bytes)
 ATOMICS(8, uint8_t)
 ATOMICS(32, uint32_t)
 ATOMICS(64, uint64_t)
+// NOLINTEND(bugprone-macro-parentheses,performance-no-int-to-ptr)
 
 void __tsan_atomic_thread_fence(int order);
 void __tsan_atomic_thread_fence(int order)

@@ -101,7 +101,7 @@ static void store_bytes(size_t inode, const char *bytes, uint64_t length_bytes, 
     struct model_inode *node = &model_current->inodes[inode];
     if (offset + length_bytes > MODEL_FILE_BYTES)
         model_violation("the model has no files of %llu bytes",
-                        (unsigned long long)(offset + length_bytes));
+                        (unsigned long long)offset + length_bytes);
     char *to = model_bytes(model_current, inode, MODEL_CACHE) + offset;
     if (bytes != NULL)
         memcpy(to, bytes, length_bytes);

@@ -15,11 +15,13 @@ void (*model_violation)(const char *format, ...);
 
 static struct model_world worlds[MODEL_WORLDS];
 
+// NOLINTBEGIN(bugprone-macro-parentheses): names of variables
 #define FOR_EACH_PAGE(page, word, set)                                                             \
     for (size_t word##_at = 0; word##_at < MODEL_PAGE_WORDS; word##_at++)                          \
         for (uint64_t word = (set).words[word##_at], page;                                         \
              word != 0 && (page = word##_at * 64 + (size_t)__builtin_ctzll(word), true);           \
              word &= word - 1)
+// NOLINTEND(bugprone-macro-parentheses)
 
 static struct model_pages pages_or(const struct model_pages *a, const struct model_pages *b)
 {

@@ -2,6 +2,7 @@
 #include "file_system.h"
 #include "model_calls.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -75,8 +76,9 @@ static int find_place(int folder, const char *path, struct place *ret_place)
 static struct model_entry make_entry(const struct place *place, size_t inode)
 {
     struct model_entry entry = {.folder = place->folder, .inode = (uint16_t)inode};
-    if (place->name_bytes >= MODEL_NAME_BYTES)
-        model_violation("the model has no names as long as %s", place->name);
+    if (place->name == NULL || place->name_bytes >= MODEL_NAME_BYTES)
+        model_violation("the model has no names as long as %zu bytes", place->name_bytes);
+    assert(place->name != NULL);
     memcpy(entry.name, place->name, place->name_bytes);
     entry.hash = model_name_hash(place->name, place->name_bytes);
     return entry;
@@ -116,7 +118,7 @@ int fs_open_write_at(int folder, const char *path)
 
 static int create(int folder, const char *path, bool may_be_there)
 {
-    struct place place;
+    struct place place = {.inode = -1};
     int result = model_begin("create", NEED_SPACE | NEED_CACHE);
     if (result == 0)
         result = find_place(folder, path, &place);
@@ -275,8 +277,8 @@ int fs_remove_folder_at(int folder, const char *path)
 
 static int give_name(int folder, const char *from, const char *to, bool keeps_old)
 {
-    struct place old;
-    struct place new;
+    struct place old = {.inode = -1};
+    struct place new = {.inode = -1};
     int result = model_begin(keeps_old ? "link" : "rename", NEED_SPACE | NEED_CACHE);
     if (result == 0)
         result = find_place(folder, from, &old);

@@ -44,7 +44,7 @@ void crash_fail(const char *format, ...)
         exit(1);
     }
     printf(" --bug %u\nfound after %llu crash points\n", (unsigned)planted_bug,
-           (unsigned long long)(crash_totals.cuts + crash_totals.kills));
+           (unsigned long long)crash_totals.cuts + crash_totals.kills);
     exit(0);
 }
 

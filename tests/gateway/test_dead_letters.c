@@ -116,7 +116,7 @@ static void expect_block(struct context *context, const char *name, enum wire_cl
         int64_t at;
         memcpy(&at, block.times_ns, sizeof at);
         assert_true(at == first_ns);
-        memcpy(&at, (const uint8_t *)block.times_ns + 8 * (block.count - 1), sizeof at);
+        memcpy(&at, (const uint8_t *)block.times_ns + (size_t)8 * (block.count - 1), sizeof at);
         assert_true(at == last_ns);
     } else if (clock == WIRE_CLOCK_REGULAR) {
         assert_true(block.t0_ns == first_ns);

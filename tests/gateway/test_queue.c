@@ -35,7 +35,7 @@ static void test_batches_come_back_in_order(void **state)
 static void test_a_kill_leaves_what_was_written(void **state)
 {
     struct queue_context *context = *state;
-    for (unsigned life = 0; life < 20; life++) {
+    for (uint64_t life = 0; life < 20; life++) {
         open_queue(context);
         assert_true(context->queue.next == 1 + 7 * life);
         append(context, 7);

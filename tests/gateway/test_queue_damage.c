@@ -247,7 +247,7 @@ static void test_an_empty_last_file(void **state)
 static void test_a_record_within_a_frame(void **state)
 {
     struct queue_context *context = *state;
-    size_t length, offsets[8];
+    size_t length, offsets[8] = {0};
     uint8_t *bytes = make_file(context, 3, &length);
     find_records(bytes, length, offsets, 8);
     size_t inner_bytes = offsets[2] - offsets[1];

@@ -158,9 +158,10 @@ void *mmap64(void *address, size_t length, int protection, int flags, int fd, of
 static long long clock_ahead_ns(void)
 {
     char text[32] = "";
-    if (!fault_is("clock"))
+    const char *path = getenv("DISK_FAULT_WHILE");
+    if (path == NULL || !fault_is("clock"))
         return 0;
-    int fd = open(getenv("DISK_FAULT_WHILE"), O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     if (fd >= 0)
         close(fd);

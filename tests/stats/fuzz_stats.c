@@ -9,6 +9,7 @@
 #include "stats_block.h"
 #include "stats_rolling.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,6 +94,7 @@ static void make_lengths(struct stream *stream, uint64_t *seed)
         length++;
         if (length > target)
             length -= random_next(seed) % (length < 4 ? length : 4);
+        assert(length > 0);
         if (random_next(seed) % 500 == 0)
             length = 1 + random_next(seed) % length;
         stream->lengths[i] = length;
@@ -168,7 +170,7 @@ static const char *check(const struct stream *stream, size_t i)
 /* NULL, or what is wrong with the record of the whole stream, merged from those of its pieces. */
 static const char *check_records(const struct stream *stream, uint64_t *seed)
 {
-    double records[SAMPLES_MAX / 64 + 2][STATS_RECORD_DOUBLES], *all = records[0];
+    double records[SAMPLES_MAX / 64 + 2][STATS_RECORD_DOUBLES] = {{0}}, *all = records[0];
     size_t count = 0;
     for (size_t i = 0, take; i < stream->count; i += take) {
         take = 64 + random_next(seed) % (STATS_BLOCK_ROWS - 63);

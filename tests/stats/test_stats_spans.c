@@ -48,7 +48,7 @@ static void test_lengths(void **unused)
     static const int64_t spans[] = {1, 2, 5, 100, 5000, 1000000, INT64_MAX};
     for (unsigned kind = 0; kind < 4; kind++) {
         uint64_t seed = kind;
-        int64_t at = kind == 0 ? INT64_MIN : kind == 1 ? INT64_MAX - 20 * STAMPS : 0;
+        int64_t at = kind == 0 ? INT64_MIN : kind == 1 ? INT64_MAX - INT64_C(20) * STAMPS : 0;
         for (size_t i = 0; i < STAMPS; i++) {
             times[i] = at;
             at += kind < 2 ? 1 + (int64_t)(random_next(&seed) % 20) : 1;

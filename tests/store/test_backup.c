@@ -293,7 +293,7 @@ static void test_folders_that_will_not_do(void **state)
 {
     struct fixture *fixture = *state;
     struct error_text error;
-    struct backup_totals totals;
+    struct backup_totals totals = {0};
     char path[4096];
     fixture_create(fixture, "a", SERIES_EXPLICIT, &series_rule_default);
     assert_int_equal(take_backup(fixture->path, fixture->path, &totals, &error), -ENOTEMPTY);
@@ -337,7 +337,7 @@ static void test_damage_is_left_out(void **state)
     struct fixture *fixture = *state;
     struct error_text error = {""};
     struct backup *backup;
-    struct backup_totals totals;
+    struct backup_totals totals = {0};
     enum backup_outcome outcome;
     char path[4096];
     assert_int_equal(
@@ -376,7 +376,7 @@ static void test_a_store_that_falls_due_meanwhile(void **state)
     struct fixture *fixture = *state;
     struct error_text error = {""};
     struct backup *backup;
-    struct backup_totals totals;
+    struct backup_totals totals = {0};
     char path[4096];
     snprintf(path, sizeof path, "%s/copy", fixture->folder);
     assert_int_equal(backup_begin(fixture->path, path, &backup, &error), 0);

@@ -50,7 +50,8 @@ static void check_rows(struct fixture *fixture, const char *name, struct series 
     bool has_times = series_type(series)->clock == SERIES_EXPLICIT;
     double *values = malloc(rows * sizeof *values);
     int64_t *times = malloc(rows * sizeof *times);
-    assert_true(values != NULL && times != NULL);
+    if (values == NULL || times == NULL)
+        abort();
     fixture_read(fixture, name, SERIES_VALUES_FILE, NPY_HEADER_BYTES, values, rows * 8);
     if (has_times)
         fixture_read(fixture, name, SERIES_TIMES_FILE, NPY_HEADER_BYTES, times, rows * 8);
