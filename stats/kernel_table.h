@@ -1,6 +1,5 @@
-/* kernel_table.h - all kernels for KERNEL_LANES lanes, in KERNEL_TABLE and
- * KERNEL_REDUCE_TABLE. Included by
- * kernel_<lanes>.c alone. */
+/* kernel_table.h - all kernels for KERNEL_LANES lanes, in KERNEL_TABLE and KERNEL_REDUCE_TABLE.
+ * Included by kernel_<lanes>.c alone. */
 #include "stats_kernels.h"
 
 #include "kernel_vector.h"
@@ -8,6 +7,7 @@
 #include <string.h>
 
 #include "kernel_moments.h"
+#include "kernel_short.h"
 
 #include "kernel_extremes.h"
 #include "kernel_windows.h"
