@@ -14,6 +14,7 @@ import unittest
 
 import numpy as np
 import zmq
+import zmq.auth
 
 import ingest_wire as wire
 from ingest_daemon import Client, read_head, read_rows
@@ -377,6 +378,37 @@ exit 0
         warnings = "\n".join(self.messages("--priority=warning"))
         self.assertIn("refused code=BAD_NAME", warnings)
         self.assertNotIn("started version=", warnings)
+
+    def test_key_by_a_credential(self):
+        """The daemon's key stays root's, as docs/security.md has it."""
+        keys = "/etc/ingestd/"
+        self.addCleanup(machine.run, "sh", "-c", "rm -rf %sserver.key* %sclients %spump.key*" % (keys, keys, keys))
+        machine.demand("ingestd", "--keygen", keys + "server.key")
+        machine.demand("ingestd", "--keygen", keys + "pump.key")
+        self.assertEqual(machine.demand("stat", "-c", "%U %a", keys + "server.key_secret").split(), ["root", "600"])
+        with open(machine.path(keys + "pump.key"), encoding="utf-8") as file:
+            certificate = file.read()
+        machine.write(keys + "clients/pump.key", certificate.replace("metadata\n", "metadata\n    write = \"plant/*\"\n"))
+        self.assertIn("plant/*", machine.demand("cat", keys + "clients/pump.key"))
+        security = "[security]\nmode = curve\nserver_key_file = %s\nclients_dir = " + keys + "clients\n"
+        machine.write("/etc/ingestd/ingestd.ini", CONFIG + security % (keys + "server.key_secret"))
+        self.assertNotEqual(machine.run("systemctl", "restart", "ingestd").returncode, 0, "the daemon may not read root's file")
+        machine.write("/etc/ingestd/ingestd.ini", CONFIG + security % "/run/credentials/ingestd.service/server.key_secret")
+        self.drop_in("LoadCredential=server.key_secret:%sserver.key_secret\n" % keys)
+        machine.demand("systemctl", "restart", "ingestd")
+        public, secret = zmq.auth.load_certificate(machine.path(keys + "pump.key_secret"))
+        client = Client.__new__(Client)
+        client.socket, client.name = zmq.Context.instance().socket(zmq.REQ), b"pump"
+        self.addCleanup(client.close)
+        client.socket.linger = 0
+        client.socket.curve_publickey, client.socket.curve_secretkey = public, secret
+        client.socket.curve_serverkey = zmq.auth.load_certificate(machine.path(keys + "server.key"))[0]
+        client.socket.connect(ENDPOINT)
+        self.assertEqual(client.ask(wire.encode_batch([wire.block("plant/a", "f8", [1.0])])).code, wire.OK)
+        self.assertEqual(client.ask(wire.encode_batch([wire.block("other", "f8", [1.0])])).code, wire.NOT_AUTHORISED)
+        machine.kill(self.pid(), "KILL")
+        self.wait_restarted(1)
+        self.assertEqual(client.ask(wire.encode_batch([wire.block("plant/a", "f8", [1.0])])).code, wire.OK)
 
     def test_operator_in_the_group_may_read(self):
         gateway = self.gateway()
