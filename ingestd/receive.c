@@ -128,8 +128,8 @@ static void receive_lines(struct daemon *daemon, const struct network_frame *fra
     if (lines.strings_skipped > 0) {
         status_add(daemon->status, STATUS_STRINGS_SKIPPED, (int64_t)lines.strings_skipped);
         if (verdict.code == WIRE_OK)
-            snprintf(verdict.text, sizeof verdict.text, "%zu string fields skipped",
-                     lines.strings_skipped);
+            snprintf(verdict.text, sizeof verdict.text, "%zu string field%s skipped",
+                     lines.strings_skipped, lines.strings_skipped == 1 ? "" : "s");
     }
     status_add(daemon->status, STATUS_BATCHES, 1);
     receive_alone(daemon, frame, false, &verdict);

@@ -14,13 +14,17 @@ static struct cell text_cell(const char *text)
     return (struct cell){.kind = CELL_TEXT, .text = text};
 }
 
-static int list_series(const struct query_options *options, const char *name, struct output *output)
+/* The first row opens the output: a run that finds nothing says nothing but that. */
+static int list_series(const struct query_options *options, const char *name,
+                       const struct column columns[COLUMNS], struct output **output)
 {
     struct series_facts facts;
     char shape[SHAPE_TEXT_BYTES];
     int code = series_facts_open(options->store, name, &facts);
     if (code != 0)
         return code;
+    if (*output == NULL)
+        code = output_open(options, columns, COLUMNS, output);
     const struct reader_info *info = reader_info(facts.reader);
     const struct cell cells[COLUMNS] = {
         text_cell(name),
@@ -34,9 +38,10 @@ static int list_series(const struct query_options *options, const char *name, st
         {.kind = CELL_TIME, .time_ns = facts.snapshot.last_time_ns},
         text_cell(reader_meta(facts.reader, "unit")),
     };
-    output_row(output, cells);
+    if (code == 0)
+        output_row(*output, cells);
     series_facts_close(&facts);
-    return 0;
+    return code;
 }
 
 int command_ls(const struct query_options *options)
@@ -47,15 +52,17 @@ int command_ls(const struct query_options *options)
     for (size_t i = 0; i < COLUMNS; i++)
         columns[i] = (struct column){column_names[i], column_kinds[i]};
     int code = series_select_any(options, &selection);
-    if (code == 0)
-        code = output_open(options, columns, COLUMNS, &output);
     /* A damaged series does not hide the others. */
     int worst = 0;
-    for (size_t i = 0; i < selection.count && code == 0 && !output_failed(output); i++) {
-        int listed = list_series(options, selection.names[i], output);
+    for (size_t i = 0; i < selection.count && code == 0; i++) {
+        int listed = list_series(options, selection.names[i], columns, &output);
         if (worst == 0)
             worst = listed;
+        if (output != NULL && output_failed(output))
+            break;
     }
+    if (code == 0 && worst == 0 && output == NULL)
+        code = output_open(options, columns, COLUMNS, &output);
     code = output_close(output, code);
     series_selection_free(&selection);
     return code != 0 ? code : worst;

@@ -403,9 +403,14 @@ int send_options_parse(int argc, char **argv, struct send_options *ret_options)
             .val = code};
 
     bool given[OPTION_END] = {false};
-    for (int code; (code = getopt_long(argc, argv, "", table, NULL)) != -1;) {
-        if (code <= 0 || code >= OPTION_END) /* getopt_long() said what is wrong */
-            return EX_USAGE;
+    opterr = 0;
+    for (int code; (code = getopt_long(argc, argv, ":", table, NULL)) != -1;) {
+        if (code == ':')
+            return send_fail(EX_USAGE, "%s needs a value (--help says more)", argv[optind - 1]);
+        if (code == '?' && optopt > 0 && optopt < OPTION_END)
+            return send_fail(EX_USAGE, "--%s takes no value", known_options[optopt].name);
+        if (code <= 0 || code >= OPTION_END)
+            return send_fail(EX_USAGE, "unknown option %s (--help lists them)", argv[optind - 1]);
         if (code == OPTION_HELP) {
             fputs(help_text, stdout);
             return EX_OK;

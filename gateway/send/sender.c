@@ -377,8 +377,8 @@ int sender_close(struct sender *sender, int status)
     if (is_cut)
         log_error("interrupted before the end of the input");
     if (sender->strings_skipped > 0)
-        log_notice("%" PRIu64 " string fields skipped: a series holds numbers",
-                   sender->strings_skipped);
+        log_notice("%" PRIu64 " string field%s skipped: a series holds numbers",
+                   sender->strings_skipped, sender->strings_skipped == 1 ? "" : "s");
     sender_print_summary(sender);
     if (status == EX_OK && (sender->has_refusals || is_cut))
         status = 1;
