@@ -33,8 +33,8 @@ void access_take(struct daemon *daemon, struct clients *clients);
 const struct client *access_writer(const struct daemon *daemon, const struct network_frame *frame);
 
 /* True when this writer may use the session; from then on it is its. A session belongs to the key
- * that used it first, as long as that is authorised: nobody who guesses its number can make others'
- * batches be taken for duplicates. */
+ * that used it first, as long as that is authorised: nobody who knows its number can make others'
+ * batches be taken for duplicates. gateways.npy keeps the key over a restart. */
 bool access_takes_session(const struct daemon *daemon, struct session *session,
                           const struct client *writer);
 

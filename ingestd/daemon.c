@@ -136,8 +136,6 @@ static int daemon_open_store(struct daemon *daemon)
         log_error("%s", error.text);
         return EX_IOERR;
     }
-    if (gateways_open(daemon) < 0)
-        return EX_IOERR;
     status_set(daemon->status, STATUS_PID, getpid());
     status_set(daemon->status, STATUS_STARTED_NS, clock_realtime_ns());
     status_set(daemon->status, STATUS_STATE, STATUS_STARTING);
@@ -152,6 +150,8 @@ static int daemon_open_store(struct daemon *daemon)
         log_error("out of memory");
         return EX_TEMPFAIL;
     }
+    if (gateways_open(daemon) < 0)
+        return EX_IOERR;
     applier_set_rules(daemon->applier, daemon->rules, daemon->current->max_future_ns);
     applier_set_pause(daemon->applier, heartbeat_pause, daemon);
     store_set_session_oracle(daemon->store, daemon_may_forget, daemon);

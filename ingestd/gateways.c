@@ -3,16 +3,10 @@
 #include "clock_ns.h"
 #include "log.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
-
-int gateways_open(struct daemon *daemon)
-{
-    struct error_text error;
-    int result = gateways_file_create(daemon->started->store_path, &daemon->gateways.file, &error);
-    if (result < 0)
-        log_error("%s", error.text);
-    return result;
-}
+#include <stdlib.h>
 
 void gateways_close(struct daemon *daemon)
 {
@@ -31,6 +25,71 @@ static unsigned gateways_row(struct gateways_state *state, const struct session 
     return row;
 }
 
+static void gateways_set(struct daemon *daemon, struct session *session, int64_t now_ns)
+{
+    struct gateways_state *state = &daemon->gateways;
+    struct gateways_row row = {
+        .session = session->id,
+        .seen_ns = now_ns - (daemon->now_ns - session->heard_ns),
+        .stored = session->stored,
+        .durable = session->durable,
+        .late = session->late_samples,
+        .refused = session->refused_batches,
+    };
+    snprintf(row.name, sizeof row.name, "%s", session->name);
+    snprintf(row.address, sizeof row.address, "%s", session->address);
+    snprintf(row.owner, sizeof row.owner, "%s", session->owner);
+    session->told_durable = session->durable;
+    session->row = gateways_row(state, session);
+    gateways_file_set(state->file, session->row, &row);
+}
+
+/* The session of a row of the daemon before this one belongs to whom it did, whoever asks first. A
+ * key that is not authorised any more holds nothing. -ENOMEM. */
+static int gateways_restore(struct daemon *daemon, struct gateways_row *row)
+{
+    struct session *session = session_table_find(daemon->sessions, row->session);
+    if (session == NULL)
+        session = session_table_add(daemon->sessions, row->session);
+    if (session == NULL)
+        return -ENOMEM;
+    snprintf(session->owner, sizeof session->owner, "%.*s", CURVE_KEY_TEXT_BYTES, row->owner);
+    row->stored = session->stored;
+    row->durable = session->durable;
+    row->late = row->refused = 0;
+    session->row = gateways_row(&daemon->gateways, session);
+    gateways_file_set(daemon->gateways.file, session->row, row);
+    return 0;
+}
+
+int gateways_open(struct daemon *daemon)
+{
+    const struct config *config = daemon->started;
+    struct gateways_row *rows = NULL;
+    size_t count = 0;
+    struct error_text error;
+    int result = 0;
+    if (config->security_mode == CONFIG_SECURITY_CURVE)
+        result = gateways_file_read(config->store_path, &rows, &count, &error);
+    /* None, or none of ours: it is made anew. */
+    if (result == 0 || result == -ENOENT || result == -EBADMSG)
+        result = gateways_file_create(config->store_path, &daemon->gateways.file, &error);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = rows[i].owner[0] != '\0' ? gateways_restore(daemon, &rows[i]) : 0;
+        if (result < 0)
+            error_set_errno(&error, result, "session %016" PRIx64, rows[i].session);
+    }
+    free(rows);
+    if (result < 0)
+        log_error("%s", error.text);
+    return result;
+}
+
+void gateways_note_owner(struct daemon *daemon, struct session *session)
+{
+    gateways_set(daemon, session, clock_realtime_ns());
+}
+
 void gateways_beat(struct daemon *daemon)
 {
     struct gateways_state *state = &daemon->gateways;
@@ -46,18 +105,6 @@ void gateways_beat(struct daemon *daemon)
             break;
         if (session->heard_ns == 0)
             break;
-        struct gateways_row row = {
-            .session = session->id,
-            .seen_ns = now_ns - (daemon->now_ns - session->heard_ns),
-            .stored = session->stored,
-            .durable = session->durable,
-            .late = session->late_samples,
-            .refused = session->refused_batches,
-        };
-        snprintf(row.name, sizeof row.name, "%s", session->name);
-        snprintf(row.address, sizeof row.address, "%s", session->address);
-        session->told_durable = session->durable;
-        session->row = gateways_row(state, session);
-        gateways_file_set(state->file, session->row, &row);
+        gateways_set(daemon, session, now_ns);
     }
 }

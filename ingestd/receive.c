@@ -3,6 +3,7 @@
 #include "access.h"
 #include "clock_ns.h"
 #include "daemon.h"
+#include "gateways.h"
 #include "log.h"
 #include "printable.h"
 #include "replies.h"
@@ -287,6 +288,7 @@ static int receive_session(struct daemon *daemon, const struct network_frame *fr
         if (session == NULL)
             return -ENOMEM;
     }
+    bool was_its = strcmp(session->owner, daemon->writer->key) == 0;
     if (!access_takes_session(daemon, session, daemon->writer))
         return -EACCES;
     session_table_touch(daemon->sessions, session, daemon->now_ns);
@@ -303,6 +305,8 @@ static int receive_session(struct daemon *daemon, const struct network_frame *fr
         session->route.id_bytes = frame->route.id_bytes;
         memcpy(session->route.id, frame->route.id, frame->route.id_bytes);
     }
+    if (!was_its)
+        gateways_note_owner(daemon, session);
     *ret_session = session;
     return 0;
 }

@@ -25,7 +25,8 @@ enum row_word {
     ROW_LATE,
     ROW_REFUSED,
     ROW_NAME = 8,
-    ROW_ADDRESS = 16
+    ROW_ADDRESS = 16,
+    ROW_OWNER = 24
 };
 #define TEXT_WORDS (GATEWAYS_TEXT_BYTES / sizeof(int64_t))
 
@@ -140,6 +141,7 @@ void gateways_file_set(struct gateways_file *file, unsigned row, const struct ga
     atomic_store_explicit(&words[ROW_REFUSED], (int64_t)value->refused, memory_order_relaxed);
     set_text(&words[ROW_NAME], value->name);
     set_text(&words[ROW_ADDRESS], value->address);
+    set_text(&words[ROW_OWNER], value->owner);
     atomic_store_explicit(&words[ROW_VERSION], version + 2, memory_order_release);
 }
 
@@ -163,6 +165,7 @@ static bool get_row(const _Atomic int64_t *words, struct gateways_row *ret_row)
                                          .refused = (uint64_t)copy[ROW_REFUSED]};
         memcpy(ret_row->name, &copy[ROW_NAME], GATEWAYS_TEXT_BYTES);
         memcpy(ret_row->address, &copy[ROW_ADDRESS], GATEWAYS_TEXT_BYTES);
+        memcpy(ret_row->owner, &copy[ROW_OWNER], GATEWAYS_TEXT_BYTES);
         return ret_row->session != 0;
     }
     return false;

@@ -23,6 +23,7 @@ struct gateways_row {
     uint64_t refused; /* batches refused, likewise */
     char name[GATEWAYS_TEXT_BYTES + 1];
     char address[GATEWAYS_TEXT_BYTES + 1];
+    char owner[GATEWAYS_TEXT_BYTES + 1]; /* the key that the session belongs to; "" = nobody's */
 };
 
 struct gateways_file;

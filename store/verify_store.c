@@ -90,7 +90,7 @@ static int verify_status(const char *store_path, int folder, const struct verify
     return r;
 }
 
-/* Its rows say nothing for long: the daemon empties them when it starts. */
+/* Nothing else says what its rows do. */
 static int verify_gateways(const char *store_path, const struct verify_sink *sink,
                            struct verify_totals *totals)
 {

@@ -211,6 +211,54 @@ class Sessions(CurveCase):
         self.assertEqual(renewed.hello(77, 3).stored, 2)
         self.wait_stored(renewed, encode_batch([scalar("a/x", t0_ns=T0 + 2)], session=77, sequence=3), 3)
 
+    def test_a_session_belongs_to_its_key_after_a_restart(self):
+        """Whoever knows its number and is there first could call all that its gateway still holds durable."""
+        daemon = self.start()
+        first, second = daemon.make("first", "a/**"), daemon.make("second", "b/**")
+        daemon.start()
+        self.wait_stored(daemon.client(first), encode_batch([scalar("a/x")], session=77, sequence=1), 1)
+        for life, end in enumerate((daemon.kill, daemon.stop, daemon.kill)):
+            with self.subTest(life=life):
+                end()
+                daemon.start()
+                thief = daemon.client(second)
+                for frame in (encode_hello(77, 1000, b"thief"), encode_batch([scalar("b/x")], session=77, sequence=2)):
+                    thief.send(frame)
+                    reply = thief.receive()
+                    self.assertEqual((reply.code, reply.session, reply.stored, reply.durable), (NOT_AUTHORISED, 0, 0, 0))
+        one = daemon.client(first)
+        self.assertEqual(one.hello(77, 2).stored, 1)
+        self.wait_stored(one, encode_batch([scalar("a/x", t0_ns=T0 + 1)], session=77, sequence=2), 2)
+        self.assertEqual(daemon.count("a/x"), 2)
+        # Should its key be gone meanwhile, the next one inherits it, as without a restart; and that holds in turn.
+        daemon.kill()
+        os.remove(os.path.join(daemon.clients, "first.key"))
+        daemon.start()
+        self.assertEqual(daemon.client(second).hello(77, 3).stored, 2)
+        daemon.kill()
+        shutil.copy(os.path.join(daemon.keys, "first.key"), daemon.clients)
+        daemon.start()
+        late = daemon.client(first)
+        late.send(encode_hello(77, 3))
+        self.assertEqual(late.receive().code, NOT_AUTHORISED)
+
+    def test_many_sessions_over_a_restart(self):
+        """There are 1,024 rows: the sessions that began last."""
+        daemon = self.start()
+        first, second = daemon.make("first"), daemon.make("second")
+        daemon.start()
+        one = daemon.client(first)
+        for session in range(1, 1031):
+            one.send(encode_hello(session, 1))
+        for _ in range(1, 1031):
+            self.assertEqual(one.receive().code, OK)
+        daemon.kill()
+        daemon.start()
+        other = daemon.client(second)
+        for session, code in ((7, NOT_AUTHORISED), (1030, NOT_AUTHORISED), (500, NOT_AUTHORISED), (3, OK)):
+            other.send(encode_hello(session, 1))
+            self.assertEqual(other.receive().code, code, session)
+
 
 class Revocation(CurveCase):
     def revoke(self, how):
