@@ -27,14 +27,15 @@ struct store_checkpoint {
 bool store_checkpoint_is_due(const struct store *store)
 {
     return store->checkpoint == NULL && !store->snapshot_is_due &&
-           store->journal.used > store->journal.byte_count / 8 * CHECKPOINT_EIGHTHS;
+           store->journal_usage.used_bytes >
+               store->journal_usage.file_bytes / 8 * CHECKPOINT_EIGHTHS;
 }
 
 int store_checkpoint_begin(struct store *store, struct store_checkpoint **ret_checkpoint)
 {
     assert(store->checkpoint == NULL);
     *ret_checkpoint = NULL;
-    if (store->snapshot_is_due || store->journal.record_next <= 1)
+    if (store->snapshot_is_due || store->journal_records <= 1)
         return 0;
     size_t name_bytes = 0;
     for (size_t i = 0; i < store->unsynced_count; i++)

@@ -424,10 +424,21 @@ static void settle(struct store_flush *flush, const struct flush_item *item)
     series_limit_rows(series);
 }
 
+static void note_usage(struct store *store)
+{
+    const struct journal *journal = &store->journal;
+    store->journal_usage = (struct store_journal_usage){.number = journal->number,
+                                                        .used_bytes = journal->used,
+                                                        .file_bytes = journal->byte_count,
+                                                        .written_bytes = journal->bytes_written};
+    store->journal_records = journal->record_next;
+}
+
 void store_flush_end(struct store *store, struct store_flush *flush, bool synced)
 {
     assert(store->flush == flush);
     store->flush = NULL;
+    note_usage(store);
     for (size_t i = 0; i < flush->item_count; i++) {
         const struct flush_item *item = &flush->items[i];
         if (item->series == NULL)

@@ -54,6 +54,9 @@ struct store {
     int64_t summary_retry_ns; /* not before this time, after a failure */
 
     struct journal journal;
+    /* As of the last flush that ended: while one is under way the journal is its thread's. */
+    struct store_journal_usage journal_usage;
+    uint64_t journal_records; /* in the file in use */
     uint64_t direct_bytes;
     uint32_t journal_slots;    /* given in the file in use */
     bool snapshot_is_due;      /* a checkpoint ended: the next flush begins the next file */

@@ -221,10 +221,7 @@ void store_recovery(const struct store *store, struct store_recovery *ret_recove
 
 void store_journal_usage(const struct store *store, struct store_journal_usage *ret_usage)
 {
-    *ret_usage = (struct store_journal_usage){.number = store->journal.number,
-                                              .used_bytes = store->journal.used,
-                                              .file_bytes = store->journal.byte_count,
-                                              .written_bytes = store->journal.bytes_written};
+    *ret_usage = store->journal_usage;
 }
 
 int store_for_each_session(struct store *store,
