@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "file_system.h"
+#include "journal_format.h"
+#include "state_file.h"
 #include "store.h"
 #include "store_internal.h"
 #include "temporary_folder.h"
@@ -238,6 +240,51 @@ static inline uint64_t fixture_file_bytes(const struct fixture *fixture, const c
     assert_int_equal(stat(path, &status), 0);
     free(path);
     return (uint64_t)status.st_size;
+}
+
+/* STATE as another boot of this machine would have left it. */
+static inline void fixture_state_of_another_boot(const struct fixture *fixture)
+{
+    char *path;
+    char text[STATE_FILE_BYTES];
+    char line[STATE_FILE_BYTES + 1];
+    struct stat status;
+    assert_int_equal(stat(fixture->path, &status), 0);
+    snprintf(text, sizeof text, "running 00000000-0000-0000-0000-000000000000 %ju %ju",
+             (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    snprintf(line, sizeof line, "%-*s\n", STATE_FILE_BYTES - 1, text);
+    if (asprintf(&path, "%s/STATE", fixture->path) < 0)
+        abort();
+    int fd = fs_open_write_at(FS_HERE, path);
+    assert_true(fd >= 0);
+    assert_int_equal(fs_write_at(fd, line, STATE_FILE_BYTES, 0), 0);
+    fs_close(fd);
+    free(path);
+}
+
+/* The next fixture_open() believes the journal alone. */
+static inline void fixture_cut_power(struct fixture *fixture)
+{
+    store_close(fixture->store);
+    fixture->store = NULL;
+    fixture_state_of_another_boot(fixture);
+}
+
+/* Likewise, as after a sync that failed. */
+static inline void fixture_distrust(struct fixture *fixture)
+{
+    store_close(fixture->store);
+    fixture->store = NULL;
+    int folder = fs_open_folder_at(FS_HERE, fixture->path);
+    assert_int_equal(state_file_write(folder, STORE_STATE_RECOVERING), 0);
+    fs_close(folder);
+}
+
+static inline struct store_recovery fixture_recovery(const struct fixture *fixture)
+{
+    struct store_recovery recovery;
+    store_recovery(fixture->store, &recovery);
+    return recovery;
 }
 
 /* A small, repeatable generator: a failing seed can be given again. */

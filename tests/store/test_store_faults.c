@@ -5,7 +5,6 @@
 
 #include "clock_ns.h"
 #include "journal_format.h"
-#include "state_file.h"
 
 static const char *failing_path; /* opening it fails; "" = any path; NULL = none */
 static int failing_with;
@@ -65,13 +64,10 @@ static void open_failing(struct fixture *fixture, const char *path, int result)
     fixture_reopen(fixture);
 }
 
-/* STATE as another boot would have left it: the journal alone is believed. */
+/* A start that believes the journal alone. */
 static void cut_power(struct fixture *fixture)
 {
-    store_close(fixture->store);
-    int folder = fs_open_folder_at(FS_HERE, fixture->path);
-    assert_int_equal(state_file_write(folder, STORE_STATE_RECOVERING), 0);
-    fs_close(folder);
+    fixture_distrust(fixture);
     fixture_open(fixture);
 }
 

@@ -4,8 +4,6 @@
 
 #include "journal_format.h"
 #include "reader.h"
-#include "state_file.h"
-#include "verify_findings.h"
 
 static struct series_rule ring_rule;
 static struct series_rule grow_rule;
@@ -26,42 +24,7 @@ static void spoil_rows(const struct fixture *fixture, const char *name, const ch
     free(path);
 }
 
-/* STATE as another boot of this machine would have left it. */
-static void state_of_another_boot(const struct fixture *fixture)
-{
-    char *path;
-    char text[STATE_FILE_BYTES];
-    char line[STATE_FILE_BYTES + 1];
-    if (asprintf(&path, "%s/STATE", fixture->path) < 0)
-        abort();
-    int fd = open(path, O_RDWR);
-    assert_true(fd >= 0);
-    struct stat status;
-    assert_int_equal(stat(fixture->path, &status), 0);
-    snprintf(text, sizeof text, "running 00000000-0000-0000-0000-000000000000 %ju %ju",
-             (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
-    snprintf(line, sizeof line, "%-*s\n", STATE_FILE_BYTES - 1, text);
-    assert_int_equal(pwrite(fd, line, STATE_FILE_BYTES, 0), STATE_FILE_BYTES);
-    close(fd);
-    free(path);
-}
-
-static void cut_power(struct fixture *fixture)
-{
-    store_close(fixture->store);
-    fixture->store = NULL;
-    state_of_another_boot(fixture);
-}
-
-static struct store_recovery recovery_of(const struct fixture *fixture)
-{
-    struct store_recovery recovery;
-    store_recovery(fixture->store, &recovery);
-    return recovery;
-}
-
-/* Values are 1, 2, 3, ... as append_count() makes them? They are read and compared with what was
- * there before. */
+/* The first `rows` values, to be compared with what is there after the cut. */
 static void read_values(const struct fixture *fixture, const char *name, uint64_t rows,
                         double *ret_values)
 {
@@ -86,13 +49,13 @@ static void test_inline_rows_come_back(void **state)
     fixture_flush(fixture);
     assert_int_equal(append_count(ring, 5), 0); /* never flushed */
     read_values(fixture, "ring", 20, before);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     spoil_rows(fixture, "ring", "values.npy", 0, 8, 30);
     spoil_rows(fixture, "ring", "times.npy", 0, 8, 30);
     spoil_rows(fixture, "ring", "head.npy", 16, 8, 6);
     fixture_open(fixture);
-    assert_int_equal(recovery_of(fixture).start, STORE_START_POWER);
-    assert_int_equal(recovery_of(fixture).rows_written, 20);
+    assert_int_equal(fixture_recovery(fixture).start, STORE_START_POWER);
+    assert_int_equal(fixture_recovery(fixture).rows_written, 20);
     assert_int_equal(series_count(fixture_find(fixture, "ring")), 20);
     read_values(fixture, "ring", 20, after);
     assert_memory_equal(before, after, sizeof before);
@@ -101,7 +64,7 @@ static void test_inline_rows_come_back(void **state)
     assert_int_equal(fixture_word(fixture, "ring", HEAD_DURABLE), 20);
     assert_int_equal(append_count(fixture_find(fixture, "ring"), 3), 0);
     fixture_reopen(fixture);
-    assert_int_equal(recovery_of(fixture).start, STORE_START_KILLED);
+    assert_int_equal(fixture_recovery(fixture).start, STORE_START_KILLED);
     assert_int_equal(series_count(fixture_find(fixture, "ring")), 23);
 }
 
@@ -119,7 +82,7 @@ static void test_files_are_made_again(void **state)
     fixture_flush(fixture);
     int64_t last_ns = series_last_time_ns(grow);
     read_values(fixture, "deep/er/grow", 700, before);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     char *command;
     if (asprintf(&command, "rm -r %s/series/deep", fixture->path) < 0)
         abort();
@@ -130,8 +93,8 @@ static void test_files_are_made_again(void **state)
     assert_int_equal(truncate(path, 0), 0);
     free(path);
     fixture_open(fixture);
-    assert_int_equal(recovery_of(fixture).series_made, 2);
-    assert_int_equal(recovery_of(fixture).series_lost, 0);
+    assert_int_equal(fixture_recovery(fixture).series_made, 2);
+    assert_int_equal(fixture_recovery(fixture).series_lost, 0);
     assert_int_equal(series_count(fixture_find(fixture, "deep/er/grow")), 700);
     assert_int_equal(series_last_time_ns(fixture_find(fixture, "deep/er/grow")), last_ns);
     assert_int_equal(series_count(fixture_find(fixture, "ring")), 60);
@@ -150,12 +113,12 @@ static void test_what_no_flush_saw_is_forgotten(void **state)
     fixture_flush(fixture);
     struct series *young = fixture_create(fixture, "young", SERIES_EXPLICIT, &ring_rule);
     assert_int_equal(append_count(young, 7), 0);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     fixture_open(fixture);
     assert_null(fixture_find(fixture, "young"));
     assert_false(fixture_has_file(fixture, "young", "head.npy"));
-    assert_int_equal(recovery_of(fixture).series_forgotten, 1);
-    assert_int_equal(recovery_of(fixture).rows_lost_min, 7);
+    assert_int_equal(fixture_recovery(fixture).series_forgotten, 1);
+    assert_int_equal(fixture_recovery(fixture).rows_lost_min, 7);
     assert_int_equal(series_count(fixture_find(fixture, "old")), 5);
 }
 
@@ -181,7 +144,7 @@ static void test_checkpoints(void **state)
     store_journal_usage(fixture->store, &usage);
     assert_in_range(usage.number, 4, 30);
     read_values(fixture, "grow", 3000, before);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     fixture_open(fixture);
     assert_int_equal(series_count(fixture_find(fixture, "grow")), 3000);
     read_values(fixture, "grow", 3000, after);
@@ -213,7 +176,7 @@ static void test_sessions(void **state)
                      0);
     assert_int_equal(store_flush_run(flush, &fixture->error), 0);
     store_flush_end(fixture->store, flush, true);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     fixture_open(fixture);
     unsigned count = 0;
     store_for_each_session(fixture->store, no_session, &count);
@@ -250,7 +213,7 @@ static void test_reserve_is_raised(void **state)
     assert_true(series_takes(ring, 80, 0, 0));
     fixture_flush(fixture);
     assert_int_equal(append_count(ring, 30), 0);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     fixture_open(fixture);
     /* All was given up: nothing false can be shown. */
     assert_int_equal(series_count(fixture_find(fixture, "ring")), 180);
@@ -295,7 +258,7 @@ static void test_delete_survives(void **state)
     fixture_flush(fixture);
     assert_int_equal(append_count(gone, 5), 0); /* not flushed */
     assert_int_equal(fixture_delete(fixture, gone), 0);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     fixture_open(fixture);
     assert_null(fixture_find(fixture, "gone"));
 }
@@ -313,7 +276,7 @@ static void test_damaged_journal_is_no_guess(void **state)
     store_journal_usage(fixture->store, &usage);
     assert_int_equal(append_count(ring, 5), 0);
     fixture_flush(fixture);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     char *path;
     if (asprintf(&path, "%s/journal-%llu", fixture->path, (unsigned long long)usage.number) < 0)
         abort();
@@ -342,7 +305,7 @@ static void test_growth_that_was_cut(void **state)
     fixture_flush(fixture);
     uint64_t rows = (uint64_t)fixture_word(fixture, "grow", HEAD_ROWS);
     uint64_t next = npy_grow_rows(rows + 1);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     char *path = fixture_file(fixture, "grow", "values.npy");
     assert_int_equal(truncate(path, (off_t)(NPY_HEADER_BYTES + next * 8)), 0);
     free(path);
@@ -373,7 +336,7 @@ static void test_stamp_of_a_row_that_is_lost(void **state)
     fixture_flush(fixture);
     assert_true(series_takes(ring, 16, 0, 0));
     assert_int_equal(append_count(ring, 16), 0);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     fixture_open(fixture);
     ring = fixture_find(fixture, "ring");
     assert_int_equal(series_count(ring), 16);
@@ -402,7 +365,7 @@ static void test_deleted_and_made_anew(void **state)
     assert_int_equal(append_count(series, 7), 0);
     fixture_flush(fixture);
     uint64_t id = series_id(series);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     if (asprintf(&command, "rm -r %s/series/x && cp -r %s/old %s/series/x", fixture->path,
                  fixture->folder, fixture->path) < 0)
         abort();
@@ -410,7 +373,7 @@ static void test_deleted_and_made_anew(void **state)
     assert_int_equal(system(command), 0);
     free(command);
     fixture_open(fixture);
-    assert_int_equal(recovery_of(fixture).series_lost, 0);
+    assert_int_equal(fixture_recovery(fixture).series_lost, 0);
     series = fixture_find(fixture, "x");
     assert_null(series_broken(series));
     assert_int_equal(series_id(series), id);
@@ -427,7 +390,7 @@ static void test_half_made_is_forgotten(void **state)
     assert_int_equal(append_count(young, 7), 0);
     young = fixture_create(fixture, "young/head", SERIES_REGULAR, &ring_rule);
     assert_int_equal(append_count(young, 7), 0);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     fixture_write(fixture, "young/values", "values.npy", 0, zeros, sizeof zeros);
     fixture_write(fixture, "young/head", "head.npy", 0, zeros, sizeof zeros);
     fixture_open(fixture);
@@ -442,118 +405,14 @@ static void test_a_writer_at_work_is_no_power_cut(void **state)
 {
     struct fixture *fixture = *state;
     struct error_text error;
-    state_of_another_boot(fixture);
+    fixture_state_of_another_boot(fixture);
     assert_int_equal(reader_store_ready(fixture->path, &error), 0);
-    cut_power(fixture);
+    fixture_cut_power(fixture);
     assert_int_equal(reader_store_ready(fixture->path, &error), -EAGAIN);
     assert_non_null(strstr(error.text, "power was lost"));
 }
 
-/* Runs that were not durable may have overwritten the oldest ones, and where they come faster than
- * a ring of them is long, all of them. What is shown then has its right times, or is not shown. */
-static void test_runs_that_lap(void **state)
-{
-    struct fixture *fixture = *state;
-    ring_rule = ring_of(3000);
-    struct series *ring = fixture_create(fixture, "runs", SERIES_REGULAR, &ring_rule);
-    uint64_t counts[] = {1100, 60, 1200, 1500};
-    uint64_t count = 0;
-    for (unsigned round = 0; round < 4; round++) {
-        for (uint64_t i = 0; i < counts[round]; i++, count++) {
-            double value = (double)count;
-            struct series_append_result appended;
-            /* Each a run of its own: a second later than the one before would have it. */
-            struct series_block block = {.values = &value,
-                                         .count = 1,
-                                         .clock = BLOCK_REGULAR,
-                                         .t0_ns = T0_NS + (int64_t)count * 2000000000,
-                                         .period_ps = INT64_C(1000000000000)};
-            if (!series_takes(ring, 1, block.period_ps, 0))
-                fixture_flush(fixture);
-            assert_int_equal(series_append(ring, &block, 0, 0, NOW_NS, &appended), 0);
-        }
-        if (round % 2 == 0)
-            fixture_flush(fixture);
-        if (round % 2 == 0)
-            continue;
-        cut_power(fixture);
-        fixture_open(fixture);
-        assert_int_equal(recovery_of(fixture).series_lost, 0);
-        ring = fixture_find(fixture, "runs");
-        assert_non_null(ring);
-        assert_null(series_broken(ring));
-        count = series_count(ring);
-        assert_int_equal(series_last_time_ns(ring), T0_NS + (int64_t)(count - 1) * 2000000000);
-        struct reader *reader = NULL;
-        struct reader_snapshot snapshot;
-        assert_int_equal(reader_open(fixture->path, "runs", &reader, &fixture->error), 0);
-        assert_int_equal(reader_snapshot(reader, &snapshot), 0);
-        for (uint64_t index = snapshot.first; index < snapshot.count; index++) {
-            int64_t time_ns = 0;
-            assert_int_equal(reader_time_ns(reader, index, &time_ns), 0);
-            assert_int_equal(time_ns, T0_NS + (int64_t)index * 2000000000);
-        }
-        reader_close(reader);
-    }
-}
-
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
-
-/* One sample that begins a run. */
-static void append_run(struct series *series, uint64_t number)
-{
-    struct series_append_result result;
-    double value = (double)number;
-    struct series_block block = {.values = &value,
-                                 .count = 1,
-                                 .clock = BLOCK_REGULAR,
-                                 .t0_ns = T0_NS + (int64_t)number * 1000000000,
-                                 .period_ps = INT64_C(1000000)};
-    assert_int_equal(series_append(series, &block, 0, 0, NOW_NS, &result), 0);
-    assert_int_equal(result.appended, 1);
-}
-
-/* The ring of runs has wrapped, and runs that were not durable have overwritten its oldest ones. */
-static void test_runs_that_were_overwritten(void **state)
-{
-    struct fixture *fixture = *state;
-    enum { RUNS = 1100, MORE = 60 };
-    ring_rule = ring_of(5000);
-    struct series *series = fixture_create(fixture, "ring", SERIES_REGULAR, &ring_rule);
-    for (uint64_t i = 0; i < RUNS; i++) {
-        append_run(series, i);
-        if (i % 50 == 49)
-            fixture_flush(fixture);
-    }
-    /* The journal begins anew: the runs are in their file alone. */
-    fixture_reopen(fixture);
-    series = fixture_find(fixture, "ring");
-    for (uint64_t i = RUNS; i < RUNS + MORE; i++)
-        append_run(series, i);
-    cut_power(fixture);
-    fixture_open(fixture);
-    struct reader *reader;
-    struct reader_snapshot snapshot;
-    double value;
-    int64_t time_ns;
-    uint64_t valid;
-    assert_int_equal(reader_open(fixture->path, "ring", &reader, &fixture->error), 0);
-    assert_int_equal(reader_snapshot(reader, &snapshot), 0);
-    assert_int_equal(snapshot.count, RUNS);
-    /* An eighth of the runs is given up. */
-    assert_int_equal(snapshot.first, RUNS + 1024 / 8 - 1024);
-    for (uint64_t i = snapshot.first; i < snapshot.count; i++) {
-        assert_int_equal(reader_copy(reader, i, i + 1, &value, &time_ns, &valid), 0);
-        assert_true(value == (double)i);
-        assert_int_equal(time_ns, T0_NS + (int64_t)i * 1000000000);
-    }
-    reader_close(reader);
-    struct findings findings = verify_one(fixture->path, "ring");
-    expect_nothing(&findings);
-    series = fixture_find(fixture, "ring");
-    for (uint64_t i = RUNS; i < RUNS + 2000; i++)
-        append_run(series, i);
-}
 
 int main(void)
 {
@@ -563,7 +422,6 @@ int main(void)
         TEST(test_what_no_flush_saw_is_forgotten),
         TEST(test_checkpoints),
         TEST(test_sessions),
-        TEST(test_runs_that_lap),
         TEST(test_reserve_is_raised),
         TEST(test_reserve_of_many_is_raised_at_once),
         TEST(test_delete_survives),
@@ -573,7 +431,6 @@ int main(void)
         TEST(test_deleted_and_made_anew),
         TEST(test_half_made_is_forgotten),
         TEST(test_a_writer_at_work_is_no_power_cut),
-        TEST(test_runs_that_were_overwritten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
