@@ -1,5 +1,7 @@
 """The least gateway that loses nothing, on a plain DEALER socket."""
 
+import time
+
 import numpy as np
 from ingest_wire import *
 
@@ -7,7 +9,10 @@ T0 = 1_700_000_000 * 10**9
 
 
 class Resender:
-    """The least gateway that loses nothing: keeps each batch until it is durable, sends again from stored + 1."""
+    """The least gateway that loses nothing: keeps each batch until it is durable, sends again from stored + 1, asks when
+    nothing was heard for long: what its last socket still delivers takes the answers with it."""
+
+    QUIET_S = 5
 
     def __init__(self, daemon, session, names, size):
         self.daemon, self.session, self.names, self.size = daemon, session, names, size
@@ -18,8 +23,12 @@ class Resender:
         if self.client is not None:
             self.client.close()
         self.client = self.daemon.dealer()
+        self.ask()
+
+    def ask(self):
         self.client.send(encode_hello(self.session, min(self.kept, default=self.next), "resender"))
-        self.sent = None  # until the answer to HELLO
+        self.sent = None  # until the answer
+        self.heard = time.monotonic()
 
     def make(self, count):
         for _ in range(count):
@@ -34,6 +43,7 @@ class Resender:
         """Reads answers, sends what may be sent."""
         while self.client.socket.poll(timeout_ms):
             reply = decode_reply(self.client.socket.recv())
+            self.heard = time.monotonic()
             assert reply.code in (OK, GAP), reply
             assert reply.durable <= reply.stored
             for sequence in [s for s in self.kept if s <= reply.durable]:
@@ -42,6 +52,8 @@ class Resender:
             if reply.code == GAP or self.sent is None:
                 self.sent = reply.stored
             timeout_ms = 0
+        if self.kept and time.monotonic() > self.heard + self.QUIET_S:
+            self.ask()
         while self.sent is not None and self.sent + 1 in self.kept:
             self.client.send(self.kept[self.sent + 1])
             self.sent += 1
