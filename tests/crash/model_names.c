@@ -73,6 +73,13 @@ static int find_place(int folder, const char *path, struct place *ret_place)
     return 0;
 }
 
+/* find_place() of what is there: else -ENOENT. */
+static int find_existing(int folder, const char *path, struct place *ret_place)
+{
+    int result = find_place(folder, path, ret_place);
+    return result == 0 && ret_place->inode < 0 ? -ENOENT : result;
+}
+
 static struct model_entry make_entry(const struct place *place, size_t inode)
 {
     struct model_entry entry = {.folder = place->folder, .inode = (uint16_t)inode};
@@ -97,11 +104,9 @@ static int make_inode(const struct place *place, enum model_kind kind)
 static int open_file(int folder, const char *path)
 {
     struct place place;
-    int result = find_place(folder, path, &place);
+    int result = find_existing(folder, path, &place);
     if (result < 0)
         return result;
-    if (place.inode < 0)
-        return -ENOENT;
     result = model_fault(NEED_DISK);
     return result < 0 ? result : open_inode((size_t)place.inode);
 }
@@ -192,9 +197,7 @@ int fs_stat(int fd, struct fs_status *ret_status)
 int fs_stat_at(int folder, const char *path, struct fs_status *ret_status)
 {
     struct place place;
-    int result = find_place(folder, path, &place);
-    if (result == 0 && place.inode < 0)
-        result = -ENOENT;
+    int result = find_existing(folder, path, &place);
     if (result == 0)
         result = model_fault(NEED_DISK);
     if (result == 0)
@@ -246,11 +249,9 @@ int fs_make_folders(int folder, const char *path)
 static int remove_entry(int folder, const char *path, enum model_kind kind)
 {
     struct place place;
-    int result = find_place(folder, path, &place);
+    int result = find_existing(folder, path, &place);
     if (result < 0)
         return result;
-    if (place.inode < 0)
-        return -ENOENT;
     if (model_current->inodes[place.inode].kind != kind)
         return kind == MODEL_FOLDER ? -ENOTDIR : -EISDIR;
     for (size_t i = 0; kind == MODEL_FOLDER && i < model_current->live.count; i++)
