@@ -1,9 +1,11 @@
-"""The root of a small machine with systemd, of the release that this one runs, so that programs built here run there.
-Made by debootstrap; with INGEST_SYSTEMD_ROOT=FILE.tar it is unpacked from there, and packed to there the first time."""
+"""The root of a small machine with systemd, of the release that this one runs, so that programs built here run there,
+and what is installed in it. Made by debootstrap; with INGEST_SYSTEMD_ROOT=FILE.tar it is unpacked from there, and packed
+to there the first time."""
 import os
 import platform
 import subprocess
 
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PACKAGES = "systemd,systemd-sysv,dbus,libzmq5,libinih1"
 MIRRORS = {"debian": ("http://deb.debian.org/debian", "main"),
            "ubuntu": ("http://archive.ubuntu.com/ubuntu", "main,universe")}
@@ -51,3 +53,11 @@ def make_root(root, log):
     if archive and not _run(["tar", "-C", root, "--numeric-owner", "--exclude=./var/cache/apt/archives/*.deb", "-cf",
                              archive, "."], log):
         raise Unavailable("%s cannot be written: %s" % (archive, _last_line(log)))
+
+
+def install(root):
+    """ingestd as it is built here, with its unit and its users."""
+    done = subprocess.run(["make", "--no-print-directory", "-C", SOURCE, "install", "DESTDIR=" + root, "PREFIX=/usr"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1800)
+    if done.returncode != 0:
+        raise SystemExit("make install failed:\n" + (done.stdout + done.stderr)[-4000:])

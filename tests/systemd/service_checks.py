@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,13 +16,12 @@ import zmq
 import zmq.auth
 
 import ingest_wire as wire
+from counting_gateway import BATCH_SAMPLES, BIG_SAMPLES, ENDPOINT, Gateway, big_batch
 from ingest_daemon import Client, read_head, read_rows
-from machine import Machine, call, check_here, wait_for
-from machine_root import Unavailable, make_root
+from machine import Machine, check_here, wait_for
+from machine_root import Unavailable, install, make_root
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIMIT_S = 2400
-ENDPOINT = "tcp://127.0.0.1:5570"
 STORE = "/var/lib/ingestd"
 CONFIG = """[store]
 min_free = 1MiB
@@ -34,59 +32,9 @@ match = grow/**
 mode = grow
 """
 DROP_IN = "/run/systemd/system/ingestd.service.d/check.conf"
-BATCH_SAMPLES = 10
-BIG_SAMPLES = 300000
 ERROR, WARNING, INFO = "3", "4", "6"
 
 machine = None
-
-
-class Gateway:
-    """A session that keeps each batch until it is durable and resends from where the daemon stands. Sample i of its
-    series is the number i, so that the rows tell what was lost, doubled or out of order."""
-
-    WINDOW = 64
-
-    def __init__(self, name, session):
-        self.name, self.session = name, session
-        self.client = Client(zmq.DEALER, ENDPOINT)
-        self.client.socket.linger = 0
-        self.stored = self.durable = self.sent = 0
-        self.heard_s = time.monotonic()
-
-    def _send(self, sequence):
-        first = (sequence - 1) * BATCH_SAMPLES
-        block = wire.block(self.name, "f8", [float(i) for i in range(first, first + BATCH_SAMPLES)],
-                           t0_ns=10**18 + first * 10**6, period_ps=10**9)
-        self.client.send(wire.encode_batch([block], session=self.session, sequence=sequence))
-        self.sent = sequence
-
-    def _receive(self, wait_ms):
-        while self.client.socket.poll(wait_ms):
-            reply = wire.decode_reply(self.client.socket.recv())
-            assert reply.code in (wire.OK, wire.GAP, wire.BUSY), reply
-            self.stored, self.heard_s, wait_ms = reply.stored, time.monotonic(), 0
-            self.durable = max(self.durable, reply.durable)
-            if reply.code == wire.GAP:
-                self.sent = reply.stored
-
-    def turn(self, target):
-        """Sends what fits and hears what has come."""
-        if self.sent < target and self.sent - self.stored < self.WINDOW:
-            self._send(self.sent + 1)
-        self._receive(0 if self.sent < target and self.sent - self.stored < self.WINDOW else 20)
-        if time.monotonic() - self.heard_s > 0.5:
-            self.sent, self.heard_s = self.durable, time.monotonic()
-
-    def push(self, target, seconds=90):
-        """Until the batches up to `target` are durable."""
-        deadline = time.monotonic() + seconds
-        while self.durable < target:
-            assert time.monotonic() < deadline, "stored %d, durable %d of %d" % (self.stored, self.durable, target)
-            self.turn(target)
-
-    def close(self):
-        self.client.close()
 
 
 class Service(unittest.TestCase):
@@ -462,14 +410,6 @@ exit 0
         self.assertEqual(self.restarts(), 0)
 
 
-def big_batch(sequence):
-    """Batches that fill a disk soon; sample i is the number i."""
-    first = (sequence - 1) * BIG_SAMPLES
-    block = wire.block("grow/big", "f8", np.arange(first, first + BIG_SAMPLES, dtype="f8"), t0_ns=10**18 + first * 1000,
-                       period_ps=10**6)
-    return wire.encode_batch([block], session=9, sequence=sequence, flags=wire.FLAG_WAIT)
-
-
 def fill(path, leave_bytes):
     """Takes all but so much of the file system of `path`."""
     step, at = 1 << 24, 0
@@ -502,13 +442,6 @@ class Result(unittest.TextTestResult):
         super().addError(test, err)
         if isinstance(test, Service):
             self._show_journal(test)
-
-
-def install(root):
-    done = subprocess.run(["make", "--no-print-directory", "-C", SOURCE, "install", "DESTDIR=" + root, "PREFIX=/usr"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1800)
-    if done.returncode != 0:
-        raise SystemExit("make install failed:\n" + (done.stdout + done.stderr)[-4000:])
 
 
 def prepare(folder):
