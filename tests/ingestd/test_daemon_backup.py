@@ -10,7 +10,7 @@ import unittest
 
 import numpy as np
 from gateway_resend import T0, Resender
-from ingest_daemon import HEAD, Daemon, program, read_head, read_rows, wait_for
+from ingest_daemon import HEAD, Daemon, program, read_rows, wait_for
 from ingest_wire import *
 
 RING = "[series.all]\nmatch = **\ncapacity = 200000\n"

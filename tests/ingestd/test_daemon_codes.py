@@ -3,7 +3,7 @@
 import unittest
 
 import numpy as np
-from ingest_daemon import Daemon, now_ns, wait_for
+from ingest_daemon import Daemon, now_ns
 from ingest_wire import *
 
 HOUR_NS = 3600 * 10**9

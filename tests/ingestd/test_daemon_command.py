@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import numpy as np
-from ingest_daemon import STATUS, Daemon, free_port, now_ns, program, read_status, wait_for
+from ingest_daemon import STATUS, Daemon, free_port, now_ns, program, wait_for
 from ingest_wire import *
 
 T0 = 1_700_000_000 * 10**9

@@ -4,8 +4,7 @@ import time
 import unittest
 
 import numpy as np
-import zmq
-from ingest_daemon import Daemon, now_ns, wait_for
+from ingest_daemon import Daemon, wait_for
 from ingest_wire import *
 
 
