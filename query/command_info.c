@@ -3,6 +3,7 @@
 #include "series_facts.h"
 #include "series_rows.h"
 #include "sink.h"
+#include "summary_form.h"
 #include "units.h"
 
 #include <inttypes.h>
@@ -106,9 +107,9 @@ static void write_file(struct info_writer *writer, const char *folder, const cha
     }
 }
 
-static void write_files(struct info_writer *writer, const struct reader_info *info,
-                        const char *folder)
+static void write_files(struct info_writer *writer, const struct reader *reader, const char *folder)
 {
+    const struct reader_info *info = reader_info(reader);
     if (writer->json) {
         write_key(writer, "files");
         sink_print(writer->sink, "[");
@@ -118,6 +119,8 @@ static void write_files(struct info_writer *writer, const struct reader_info *in
     write_file(writer, folder,
                info->type.clock == SERIES_REGULAR ? SERIES_RUNS_FILE : SERIES_TIMES_FILE, ",");
     write_file(writer, folder, SERIES_META_FILE, ",");
+    for (unsigned level = 0; level < reader_summary_levels(reader); level++)
+        write_file(writer, folder, summary_file(level), ",");
     if (writer->json)
         sink_print(writer->sink, "]");
 }
@@ -176,6 +179,7 @@ static int write_info(struct info_writer *writer, const char *name)
     write_number(writer, "first_row", snapshot->first);
     write_number(writer, "rows", snapshot->count - snapshot->first);
     write_number(writer, "durable", snapshot->durable);
+    write_number(writer, "summarised", snapshot->summarised);
     write_time(writer, "first_time", facts.first_time_ns);
     write_time(writer, "last_time", snapshot->last_time_ns);
     write_runs(writer, &facts);
@@ -186,7 +190,7 @@ static int write_info(struct info_writer *writer, const char *name)
     write_text(writer, "unit", reader_meta(facts.reader, "unit"));
     write_text(writer, "description", reader_meta(facts.reader, "description"));
     write_text(writer, "elements", reader_meta(facts.reader, "elements"));
-    write_files(writer, reader_info(facts.reader), folder);
+    write_files(writer, facts.reader, folder);
     write_numpy(writer, &facts, folder);
     sink_print(writer->sink, "%s", writer->json ? "}\n" : "");
     series_facts_close(&facts);

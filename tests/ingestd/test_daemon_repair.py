@@ -256,11 +256,18 @@ class Repair(unittest.TestCase):
         for path in ("/series/file", "/series/.hidden/x", "/series/ring/regular/notes.txt"):
             with open(store + path, "w") as file:
                 file.write("mine")
+        # Beside series/ nothing is astray; a numbered journal is the daemon's.
+        os.mkdir(store + "/lost+found")
+        beside = ["/notes.txt", "/.hidden", "/journal-notes", "/journal-999", "/lost+found/x"]
+        for path in beside:
+            with open(store + path, "w") as file:
+                file.write("mine")
         lines = self.repair()
         self.assertEqual(len(lines), 5, lines)
         with open(glob.glob(store + "/damaged/*/series/ring/regular/notes.txt")[0]) as file:
             self.assertEqual(file.read(), "mine")
         self.check(self.ALL)
+        self.assertEqual([path for path in beside if os.path.exists(store + path)], [path for path in beside if path != "/journal-999"])
 
     def test_everything_at_once_and_killed_at_any_moment(self):
         """A repair that is killed again and again comes to the same as one that is not."""

@@ -1,6 +1,7 @@
 """Block summaries as a daemon keeps them: they appear as samples come, NumPy reads them and finds the same figures, they survive
 kill -9 and a clean stop, and are made again where they are lacking."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -76,6 +77,16 @@ class Summaries(unittest.TestCase):
             level += 1
         return records
 
+    def check_info(self, sender):
+        """How far it has summaries, and their files."""
+        facts = json.loads(self.query(sender.daemon.store, "info", sender.name, "--format", "json"))
+        self.assertEqual(facts["summarised"], sender.summarised())
+        folder = sender.daemon.series_folder(sender.name)
+        self.assertEqual({file["name"]: file["bytes"] for file in facts["files"] if file["name"].startswith("summary-")},
+                         {name: os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)
+                          if name.startswith("summary-")})
+        self.assertIn("summary-0.npy ", self.query(sender.daemon.store, "info", sender.name))
+
     def test_appear_and_survive(self):
         with Daemon(CONFIG) as daemon:
             senders = [Sender(daemon, "ring/a", "f4"), Sender(daemon, "grow/b", "f8"), Sender(daemon, "grow/c", "i2", (3,))]
@@ -86,6 +97,8 @@ class Summaries(unittest.TestCase):
                 sender.wait()
             found = [self.check(sender) for sender in senders]
             self.assertGreater(min(found), 36)
+            for sender in senders:
+                self.check_info(sender)
             daemon.kill()
             before = [sender.summarised() for sender in senders]
             daemon.start()
@@ -104,6 +117,7 @@ class Summaries(unittest.TestCase):
         done = subprocess.run([program("ingest-query"), "--store", store, *arguments], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
 
     def test_backup_and_repair(self):
         """A copy has none and gets them; repair without a journal leaves none that nobody can vouch for."""
