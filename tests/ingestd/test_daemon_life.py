@@ -1,6 +1,7 @@
 """The daemon's life: kill and restart, a stop that loses nothing, reload, the service manager, the lock."""
 
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -167,6 +168,25 @@ class Reload(unittest.TestCase):
             self.assertEqual(daemon.status("flush_interval_ns"), 3600 * 10**9)
             daemon.req().ask(encode_batch([block("a/b", "f8", [1], clock=ARRIVAL)]))
             self.assertEqual(daemon.head("a/b", "capacity"), 50)
+
+    def test_rows_go_into_the_journal_below_direct_bytes(self):
+        """direct_bytes as it is at the start, and as a reload has it."""
+        def is_in_journal(daemon, number, series):
+            values = np.full(2000, number)
+            reply = daemon.req().ask(encode_batch([block(series, "f8", values, t0_ns=T0, period_ps=10**9)], flags=FLAG_WAIT))
+            self.assertEqual(reply.code, OK, reply.text)
+            journals = [path.read_bytes() for path in pathlib.Path(daemon.store).glob("journal-*")]
+            self.assertTrue(journals)
+            return any(values.tobytes() in journal for journal in journals)
+
+        with Daemon("[flush]\ninterval = 20ms\n") as daemon:
+            self.assertTrue(is_in_journal(daemon, 3.25, "small"))
+            daemon.reload("[flush]\ninterval = 20ms\ndirect_bytes = 4KiB\n")
+            self.assertFalse(is_in_journal(daemon, 4.25, "large"))
+            daemon.kill()
+            daemon.start()
+            self.assertFalse(is_in_journal(daemon, 5.25, "larger"))
+            self.assertEqual(daemon.head("large", "durable"), 2000)
 
     def test_what_needs_a_restart_is_said(self):
         with Daemon() as daemon:
