@@ -24,11 +24,16 @@ static void reopen(struct fixture *fixture, bool keep)
             store_keep_summaries(fixture->store, summary_model_records, summary_model_merge), 0);
 }
 
+static struct summary_model create_f8(struct fixture *fixture, const char *name,
+                                      const struct series_rule *rule)
+{
+    return summary_model_create(fixture, name, DTYPE_F8, 0, NULL, SERIES_EXPLICIT, rule);
+}
+
 static void test_a_young_series_has_none(void **state)
 {
     struct series_rule rule = ring_of(100000);
-    struct summary_model model =
-        summary_model_create(*state, "a", DTYPE_F8, 0, NULL, SERIES_EXPLICIT, &rule);
+    struct summary_model model = create_f8(*state, "a", &rule);
     summary_model_append(&model, 1023);
     assert_false(store_catch_up(model.fixture->store, SUMMARY_FOREVER));
     assert_false(fixture_has_file(model.fixture, "a", "summary-0.npy"));
@@ -186,8 +191,7 @@ static void test_a_power_cut_drops_them(void **state)
 {
     struct fixture *fixture = *state;
     struct series_rule rule = growing();
-    struct summary_model model =
-        summary_model_create(fixture, "cut", DTYPE_F8, 0, NULL, SERIES_EXPLICIT, &rule);
+    struct summary_model model = create_f8(fixture, "cut", &rule);
     summary_model_append(&model, 5000);
     summary_model_catch_up(&model);
     fixture_flush(fixture);
@@ -208,8 +212,7 @@ static void test_damaged_files_are_made_again(void **state)
 {
     struct fixture *fixture = *state;
     struct series_rule rule = ring_of(40000);
-    struct summary_model model =
-        summary_model_create(fixture, "bad", DTYPE_F8, 0, NULL, SERIES_EXPLICIT, &rule);
+    struct summary_model model = create_f8(fixture, "bad", &rule);
     summary_model_append(&model, 20000);
     summary_model_catch_up(&model);
     assert_int_equal(summary_model_check(&model), 19 + 1);
@@ -232,8 +235,7 @@ static void test_no_room(void **state)
 {
     struct fixture *fixture = *state;
     struct series_rule rule = ring_of(20000);
-    struct summary_model model =
-        summary_model_create(fixture, "full", DTYPE_F8, 0, NULL, SERIES_EXPLICIT, &rule);
+    struct summary_model model = create_f8(fixture, "full", &rule);
     struct store_usage usage;
     struct store_limits limits = fixture_limits;
     store_usage(fixture->store, &usage);
@@ -293,8 +295,7 @@ static void test_verify_compares_them(void **state)
 {
     struct fixture *fixture = *state;
     struct series_rule rule = ring_of(40000);
-    struct summary_model model =
-        summary_model_create(fixture, "seen", DTYPE_F8, 0, NULL, SERIES_EXPLICIT, &rule);
+    struct summary_model model = create_f8(fixture, "seen", &rule);
     for (unsigned i = 0; i < 30; i++)
         summary_model_append(&model, 2000);
     summary_model_catch_up(&model);
@@ -335,8 +336,7 @@ static void test_names(void **state)
 {
     struct fixture *fixture = *state;
     struct series_rule rule = growing();
-    struct summary_model model =
-        summary_model_create(fixture, "one", DTYPE_F8, 0, NULL, SERIES_EXPLICIT, &rule);
+    struct summary_model model = create_f8(fixture, "one", &rule);
     summary_model_append(&model, 20000);
     summary_model_catch_up(&model);
     struct series *series = NULL;
@@ -364,8 +364,7 @@ static void test_mappings_are_counted(void **state)
     for (unsigned i = 0; i < 12; i++) {
         char name[8];
         snprintf(name, sizeof name, "m%u", i);
-        struct summary_model model =
-            summary_model_create(fixture, name, DTYPE_F8, 0, NULL, SERIES_EXPLICIT, &rule);
+        struct summary_model model = create_f8(fixture, name, &rule);
         summary_model_append(&model, 20000);
         summary_model_catch_up(&model);
         assert_true(fixture->store->mapped_count * 3 + fixture->store->summary_maps <= 30);
