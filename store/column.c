@@ -387,8 +387,7 @@ int column_grow_file(struct column *column, struct column_place place, uint64_t 
         return fd;
     void *address = NULL;
     int result = fs_extend(fd, bytes);
-    /* The new shape must not reach the disk before the length that it speaks of.
-     */
+    /* The new shape must not reach the disk before the length that it speaks of. */
     if (result == 0 && fs_sync_data(fd) < 0)
         result = -EIO;
     if (result == 0)

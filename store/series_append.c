@@ -51,8 +51,7 @@ static inline void finish(const struct append *append, uint64_t samples, int64_t
     struct store *store = series->store;
     uint64_t after = series->count + samples;
     /* Of a block that was late as a whole nothing is noted: its entry's count
-     * might be durable already, and that says that a flush came after the batch.
-     */
+     * might be durable already, and that says that a flush came after the batch. */
     if (samples == 0)
         return;
     if (append->session != 0)
@@ -61,8 +60,7 @@ static inline void finish(const struct append *append, uint64_t samples, int64_t
     store_mark_dirty(store, series);
     append->result->appended = samples;
     series_word_store(series, HEAD_LAST_UPDATE_NS, append->now_ns);
-    /* Release: whoever sees the count sees rows, stamps and the session's entry.
-     */
+    /* Release: whoever sees the count sees rows, stamps and the session's entry. */
     series_word_publish(series, HEAD_COUNT, (int64_t)after);
     /* Only then: where a block fills a whole ring and is cut, no other place tells the last time
      * before it. */
@@ -120,8 +118,7 @@ static inline uint64_t slot_after(const struct series *series, uint64_t steps)
 
 /* ---- explicit series ---- */
 
-/* Samples that are kept one by one, each with the stamp that the rules give it.
- */
+/* Samples that are kept one by one, each with the stamp that the rules give it. */
 static void copy_judged(const struct append *append)
 {
     struct series *series = append->series;

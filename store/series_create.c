@@ -92,8 +92,7 @@ static int make_files(int folder, const struct creation *creation, const struct 
     return result < 0 ? result : write_head(folder, creation);
 }
 
-/* Makes the folder, and clears it of what a creation that was cut left there.
- */
+/* Makes the folder, and clears it of what a creation that was cut left there. */
 static int make_folder(int folder, const char *name)
 {
     const char *file;

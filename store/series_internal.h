@@ -171,8 +171,7 @@ void series_free(struct series *series); /* unmaps it; NULL is allowed */
  * sound. -ENOMEM. */
 int series_inspect(struct series *series, int64_t ret_words[HEAD_WORDS]);
 
-/* Maps it for writing and finishes what a killed writer left. -EBADF: broken.
- */
+/* Maps it for writing and finishes what a killed writer left. -EBADF: broken. */
 int series_map(struct series *series);
 void series_unmap(struct series *series);
 

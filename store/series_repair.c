@@ -12,8 +12,7 @@ static int64_t *run_row(const struct series *series, uint64_t number)
 }
 
 /* A dropped run has overwritten the oldest one that was kept. A copy of the run
- * after that one covers no sample, and keeps the order in which readers search.
- */
+ * after that one covers no sample, and keeps the order in which readers search. */
 static void heal_runs_ring(struct series *series, uint64_t kept_count, uint64_t written_count)
 {
     uint64_t capacity = series->stamps_column.row_count;

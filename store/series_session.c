@@ -30,8 +30,7 @@ static uint64_t entry_load(const struct series *series, unsigned slot, enum head
 static void entry_store(struct series *series, unsigned slot, enum head_session_word word,
                         uint64_t value)
 {
-    /* Release keeps the stores in this order, which is all that a kill can see.
-     */
+    /* Release keeps the stores in this order, which is all that a kill can see. */
     series_word_publish(series, entry_word(slot, word), (int64_t)value);
 }
 
@@ -137,8 +136,7 @@ void series_session_repair(struct series *series)
             entry_store(series, slot, HEAD_SESSION_ID, 0);
             continue;
         }
-        /* In this order: repeated from any point in between, it comes to the same.
-         */
+        /* In this order: repeated from any point in between, it comes to the same. */
         entry_store(series, slot, HEAD_SESSION_SEQUENCE, before);
         entry_store(series, slot, HEAD_SESSION_COUNT, series->count);
     }

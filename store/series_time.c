@@ -158,8 +158,7 @@ int time_plan_regular(const struct series_block *block, int64_t now_ns, int64_t 
             squeeze(last_ns, end_ns, samples, &t0_ns, &period_ps);
         } else if (rules->clamp) {
             plan.clamped = samples;
-            /* One period after the last sample is what a run of that period predicts.
-             */
+            /* One period after the last sample is what a run of that period predicts. */
             continues = same_period;
             t0_ns = (wide)last_ns + period_ps / PS_PER_NS;
         } else {

@@ -1,5 +1,4 @@
-/* store_internal.h - what the files of the writing side share about the store.
- */
+/* store_internal.h - what the files of the writing side share about the store. */
 #ifndef INGEST_STORE_INTERNAL_H
 #define INGEST_STORE_INTERNAL_H
 

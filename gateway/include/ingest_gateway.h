@@ -188,8 +188,7 @@ INGEST_GATEWAY_API void ingest_gateway_close(struct ingest_gateway *gateway);
  * than the daemon's largest frame (split it; as long as that is not known, on_refused tells later),
  * or than the queue may be. -ENOMEM. With a queue: -ENOSPC (its disk is full; the batch was not
  * taken, what was taken before is safe, and the push may be tried again), -EIO and others:
- * status.queue_error.
- */
+ * status.queue_error. */
 INGEST_GATEWAY_API int ingest_gateway_push(struct ingest_gateway *gateway,
                                            const struct ingest_block *blocks, size_t block_count,
                                            int timeout_ms, uint64_t *ret_sequence);
