@@ -118,8 +118,9 @@ int settings_store_limits(const struct config *config, const char *store_path,
 
 int settings_store_failed(int result, const struct error_text *error)
 {
-    log_error("cannot open the store: %s",
-              error->text[0] != '\0' ? error->text : strerror(-result));
+    log_error("cannot open the store: %s%s",
+              error->text[0] != '\0' ? error->text : strerror(-result),
+              result == -ENOMEM ? "; give the daemon more memory (its journal is read whole)" : "");
     switch (result) {
     case -EWOULDBLOCK:
     case -ENOMEM:

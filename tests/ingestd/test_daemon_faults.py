@@ -90,7 +90,7 @@ class Faults(unittest.TestCase):
             done = subprocess.run(daemon.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=PATIENCE_S,
                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20)))
         self.assertEqual(done.returncode, 75, daemon.log())
-        self.assertRegex(daemon.log(), "error: .*Cannot allocate memory")
+        self.assertRegex(daemon.log(), "error: .*Cannot allocate memory; give the daemon more memory")
         daemon.start()
         np.testing.assert_array_equal(daemon.values("a"), [1.0])
 
