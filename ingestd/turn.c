@@ -20,9 +20,10 @@
 #define BYTES_PER_TURN  (UINT64_C(8) << 20)
 
 /* Where frames come in numbers, a short rest lets several of them come together, and one waking up,
- * one answer and one call for readiness serve them all; a lone client that waits for its answers
- * never meets it. */
+ * one answer and one call for readiness serve them all. The more of them came anyway, the shorter
+ * it is; a lone client that waits for its answers never meets it. */
 #define REST_NS         (200 * NS_PER_US)
+#define REST_FRAMES     64
 #define REST_FRAMES_MIN 2
 
 /* Summaries that lag: what of them is made at once, which an append may wait for, and the pause
@@ -190,12 +191,17 @@ int daemon_run(struct daemon *daemon)
 {
     bool is_idle = true;
     bool lags = false;
+    uint64_t burst = 0; /* frames since the sockets were empty last */
     while (daemon->exit_code == 0 && !daemon->is_stopping) {
         int timeout_ms = is_idle && !lags ? heartbeat_timeout_ms(daemon) : 0;
         uint64_t frame_count = turn_once(daemon, timeout_ms, &is_idle);
         lags = turn_catch_up(daemon, is_idle && frame_count == 0);
-        if (is_idle && frame_count >= REST_FRAMES_MIN)
-            clock_sleep_ns(REST_NS);
+        burst += frame_count;
+        if (!is_idle)
+            continue;
+        if (burst >= REST_FRAMES_MIN)
+            clock_sleep_ns(burst <= REST_FRAMES ? REST_NS : REST_NS * REST_FRAMES / (int64_t)burst);
+        burst = 0;
     }
     if (daemon->exit_code == 0)
         turn_stop(daemon);
