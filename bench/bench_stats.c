@@ -15,8 +15,11 @@
 #define LANES 16
 
 /* Loops that are not ours, in the widest vectors of the processor as well. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
 #define EVERY_WIDTH __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#elif defined(__x86_64__) && defined(__GNUC__) &&                                                  \
+    !defined(__clang__) /* knows no levels to choose by */
+#define EVERY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define EVERY_WIDTH
 #endif
