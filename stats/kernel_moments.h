@@ -178,7 +178,7 @@ struct tile_use {
     bool reduce;
     double *ret_means, *ret_vars; /* ret_vars: NULL when nobody wants them */
     vec largest, threshold;
-    ivec above;
+    uint64_t above;
 };
 
 ALWAYS_INLINE void use_tile(struct tile_use *use, size_t tile, const vec means[TILE_ROWS],
@@ -193,7 +193,7 @@ ALWAYS_INLINE void use_tile(struct tile_use *use, size_t tile, const vec means[T
     UNROLL_ROWS
     for (size_t row = 0; row < TILE_ROWS; row++) {
         use->largest = larger_of(vars[row], use->largest);
-        use->above -= vars[row] > use->threshold;
+        use->above += count_above(vars[row], use->threshold);
     }
 }
 
@@ -242,8 +242,8 @@ static void reduction_end(struct stats_reduction *reduction, const struct tile_u
     for (size_t k = 0; k < LANES; k++) {
         double largest = use->largest[k];
         reduction->largest = largest > reduction->largest ? largest : reduction->largest;
-        reduction->above += (uint64_t)use->above[k];
     }
+    reduction->above += use->above;
     reduction->count += count;
 }
 
@@ -266,7 +266,7 @@ static void reduce_written(const double *vars, size_t count, struct stats_reduct
         for (size_t k = 0; count - i < LANES && k < count - i; k++)
             v[k] = vars[i + k];
         use.largest = larger_of(v, use.largest);
-        use.above -= v > use.threshold;
+        use.above += count_above(v, use.threshold);
     }
     reduction_end(reduction, &use, count);
 }

@@ -114,6 +114,20 @@ ALWAYS_INLINE vec larger_of(vec a, vec b)
 }
 #endif
 
+/* How many lanes of a are above those of b. */
+ALWAYS_INLINE unsigned count_above(vec a, vec b)
+{
+#if KERNEL_LANES == 8
+    return (unsigned)__builtin_popcount(_mm512_cmp_pd_mask(a, b, _CMP_GT_OQ));
+#elif KERNEL_LANES == 4
+    return (unsigned)__builtin_popcount(
+        (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ)));
+#else
+    ivec above = a > b;
+    return (unsigned)-(above[0] + above[1]);
+#endif
+}
+
 /* Negative numbers become 0; NaN stays. */
 ALWAYS_INLINE vec not_negative(vec v)
 {

@@ -16,7 +16,8 @@ static unsigned ask_processor(void)
 {
     unsigned eax, ebx = 0, ecx = 0, edx;
     uint32_t saved;
-    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE) || !(ecx & bit_FMA))
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE) || !(ecx & bit_FMA) ||
+        !(ecx & bit_POPCNT))
         return 2;
     __asm__("xgetbv" : "=a"(saved), "=d"(edx) : "c"(0));
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(ebx & bit_AVX2) ||
