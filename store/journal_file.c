@@ -5,6 +5,7 @@
 #include "journal_format.h"
 #include "planted.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -129,34 +130,30 @@ static int fill_file(int fd, uint64_t byte_count)
     return result == 0 ? fs_sync_data(fd) : result;
 }
 
-/* The descriptor of the file that waits, if it is there still; else it is opened anew. */
-static int take_waiting(struct journal *journal, const char *name)
-{
-    struct fs_status status = {0};
-    int fd = journal->next_fd;
-    journal->next_fd = -1;
-    if (fd >= 0 && fs_stat(fd, &status) == 0 && status.links > 0)
-        return fd;
-    fs_close(fd);
-    return fs_open_or_create_at(journal->folder, name);
-}
-
-/* Opens the next file; makes it where it is not there, or too small. A disk that is too full for
- * that leaves it as small as it is, as long as the snapshot fits. */
-static int open_next(struct journal *journal, uint64_t number, size_t snapshot_bytes,
-                     uint64_t *ret_byte_count)
+int journal_open_next(struct journal *journal)
 {
     char name[FILE_NAME_BYTES];
-    struct fs_status status = {0};
+    struct fs_status *status = &journal->next_status;
+    /* The file that waits, if it is there still. */
+    if (journal->next_fd >= 0 && fs_stat(journal->next_fd, status) == 0 && status->links > 0)
+        return 0;
+    fs_close(journal->next_fd);
+    journal->next_fd = fs_open_or_create_at(journal->folder, file_name(journal->number + 1, name));
+    return journal->next_fd < 0 ? journal->next_fd : fs_stat(journal->next_fd, status);
+}
+
+/* Makes the file that was opened as large as it has to be. A disk that is too full for that leaves
+ * it as small as it is, as long as the snapshot fits. Its descriptor is the caller's. */
+static int take_next(struct journal *journal, size_t snapshot_bytes, uint64_t *ret_byte_count)
+{
+    char name[FILE_NAME_BYTES];
+    struct fs_status status = journal->next_status;
     uint64_t wanted = journal->bytes_wanted;
     if (wanted < (uint64_t)snapshot_bytes * SNAPSHOT_SHARE)
         wanted = (uint64_t)snapshot_bytes * SNAPSHOT_SHARE;
-    int fd = take_waiting(journal, file_name(number, name));
-    int result = fd < 0 ? fd : fs_stat(fd, &status);
-    if (result < 0) {
-        fs_close(fd);
-        return result;
-    }
+    int fd = journal->next_fd, result = 0;
+    journal->next_fd = -1;
+    assert(fd >= 0);
     uint64_t has = status.size_bytes / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
     /* What somebody left sparse would ask a full disk for blocks later. */
     bool is_whole = status.allocated_bytes >= has;
@@ -169,7 +166,7 @@ static int open_next(struct journal *journal, uint64_t number, size_t snapshot_b
     }
     if (result < 0) {
         fs_close(fd);
-        (void)fs_remove_at(journal->folder, name);
+        (void)fs_remove_at(journal->folder, file_name(journal->number + 1, name));
         return result;
     }
     *ret_byte_count = has < JOURNAL_BYTES_MAX ? has : JOURNAL_BYTES_MAX;
@@ -220,7 +217,10 @@ static void retire(struct journal *journal, int fd, uint64_t number, uint64_t ne
 int journal_prepare_next(struct journal *journal)
 {
     uint64_t byte_count = 0;
-    journal->next_fd = open_next(journal, journal->number + 1, 0, &byte_count);
+    int result = journal_open_next(journal);
+    if (result < 0)
+        return result;
+    journal->next_fd = take_next(journal, 0, &byte_count);
     return journal->next_fd < 0 ? journal->next_fd : fs_sync_folder(journal->folder);
 }
 
@@ -246,7 +246,7 @@ int journal_begin_next(struct journal *journal, struct journal_record *snapshot)
     uint64_t before = journal->number;
     uint64_t number = journal->number + 1;
     uint64_t byte_count = 0;
-    int fd = open_next(journal, number, snapshot->byte_count, &byte_count);
+    int fd = take_next(journal, snapshot->byte_count, &byte_count);
     if (fd < 0)
         return fd;
     /* Any number that the file's last use did not have. */

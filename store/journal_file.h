@@ -6,11 +6,13 @@
 #ifndef INGEST_JOURNAL_FILE_H
 #define INGEST_JOURNAL_FILE_H
 
+#include "file_system.h"
 #include "journal_image.h"
 
 struct journal {
-    int folder;  /* the store's; not owned */
-    int fd;      /* of the file in use, -1 = none */
+    int folder;                   /* the store's; not owned */
+    int fd;                       /* of the file in use, -1 = none */
+    struct fs_status next_status; /* of the file that waits, when it was opened */
     int next_fd; /* of the file that waits, open so that its turn does not depend on a descriptor;
                     -1 = it is not */
     uint64_t number;
@@ -37,7 +39,11 @@ bool journal_has_room(const struct journal *journal, size_t byte_count);
 /* Seals, writes and syncs a record behind the last one. On failure what is on disk is not known. */
 int journal_append(struct journal *journal, struct journal_record *record);
 
-/* Begins the next file with this snapshot, and when that is synced retires the one in use. */
+/* Opens the file that is next. When it fails nothing has changed, on disk or in the cache. */
+int journal_open_next(struct journal *journal);
+
+/* Begins the file that was opened with this snapshot, and when that is synced retires the one in
+ * use. */
 int journal_begin_next(struct journal *journal, struct journal_record *snapshot);
 
 /* Makes the file that waits, so that later nothing has to be allocated. */

@@ -157,9 +157,10 @@ static int bring_back(struct repair *repair, const struct evidence *evidence,
     char name[STORE_NAME_BYTES_MAX + 1];
     struct store_recovery *recovery = &repair->store->recovery;
     const struct store_recovery before = *recovery;
-    if (store_recovery_name(repair->store, from, name) == NULL)
-        return -ENOMEM;
-    int result = store_recover_series(repair->store, &evidence->image, from, evidence->is_cut);
+    int result = store_recovery_name(repair->store, from, name);
+    if (result < 0)
+        return result;
+    result = store_recover_series(repair->store, &evidence->image, from, evidence->is_cut);
     if (result == -EBADMSG)
         return repair_move_series(repair, name,
                                   "its files are missing or damaged, and the journal has not all "

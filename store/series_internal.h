@@ -92,6 +92,7 @@ struct series {
     uint8_t runs_reserve_wanted;
     bool is_described;   /* the journal file in use knows it, under */
     bool is_head_synced; /* its head did not change since */
+    bool is_head_behind; /* could not be told what became durable */
     bool is_lagging;     /* it is in the store's list of series whose summaries lag */
     bool is_unsynced;    /* it is in the store's list of series that the next checkpoint syncs */
     bool is_unread;      /* it is broken for a reason that may pass: series_unread.c */

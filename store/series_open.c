@@ -299,8 +299,9 @@ void series_publish_durable(struct series *series, uint64_t durable)
     bool is_mapped = series->words != NULL;
     /* A series that was unmapped since: through a mapping all the same, as
      * readers may look at the word. A head that cannot be mapped keeps the older,
-     * smaller number, which is not false. */
-    if (!is_mapped && map_head(series) < 0)
+     * smaller number, which is not false, until the series is flushed again. */
+    series->is_head_behind = !is_mapped && map_head(series) < 0;
+    if (series->is_head_behind)
         return;
     /* Release: whoever reads it finds the sync done. */
     series_word_publish(series, HEAD_DURABLE, (int64_t)durable);

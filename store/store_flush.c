@@ -373,7 +373,12 @@ static int write_record(struct store_flush *flush, struct error_text *error)
 
 int store_flush_run(struct store_flush *flush, struct error_text *error)
 {
-    int result = 0;
+    int result = flush->kind == FLUSH_RECORD ? 0 : journal_open_next(flush->journal);
+    if (result < 0) {
+        /* The cache is as good as it was: the next start need not doubt it. */
+        flush->journal->has_failed = true;
+        return error_set_errno(error, result, "cannot write the journal");
+    }
     if (PLANTED(BUG_POSITION_BEFORE_DATA))
         result = write_record(flush, error);
     if (result == 0 && (flush->list.item_count > 0 || flush->list.everything))
@@ -419,7 +424,7 @@ static void settle(struct store_flush *flush, const struct flush_item *item)
     series->rows_reserve = item->rows_reserve;
     series->runs_reserve = item->runs_reserve;
     series->durable_runs = item->runs_count;
-    if (item->count > series->durable)
+    if (item->count > series->durable || series->is_head_behind)
         series_publish_durable(series, item->count);
     series_limit_rows(series);
 }

@@ -46,7 +46,10 @@ struct store {
 
     store_summary_make *summary_make; /* NULL: none are kept */
     store_summary_merge *summary_merge;
-    double *summary_scratch; /* two records of a sample */
+    double *summary_scratch;  /* two records of a sample */
+    struct store_head *heads; /* while the store is recovered, by id */
+    size_t head_count;
+    bool has_read_heads;
     struct series **lagging; /* whose summaries lag; has room for every series */
     size_t lagging_count;
     size_t lagging_hand;
@@ -204,9 +207,10 @@ int store_mend_unwritten(struct store *store, const struct journal_image *image)
 /* ---- store_locate.c ---- */
 
 /* The name under which a series is on disk: what the journal says, or another if it was renamed
- * since, into `buffer`. NULL: no memory. */
-const char *store_recovery_name(struct store *store, const struct journal_series *from,
-                                char buffer[STORE_NAME_BYTES_MAX + 1]);
+ * since. Errors are those of reading the store. */
+int store_recovery_name(struct store *store, const struct journal_series *from,
+                        char ret_name[STORE_NAME_BYTES_MAX + 1]);
+void store_forget_heads(struct store *store);
 
 /* ---- meta_file.c ---- */
 

@@ -184,6 +184,7 @@ void store_close(struct store *store)
     free(store->unsynced);
     free(store->lagging);
     free(store->summary_scratch);
+    store_forget_heads(store);
     free(store->removed);
     free(store->raised);
     free(store->dirty);

@@ -444,10 +444,11 @@ int store_recover_series(struct store *store, const struct journal_image *image,
     uint64_t other_id;
     int values_fd = -1;
     int stamps_fd = -1;
-    if (store_recovery_name(store, from, recovery.name) == NULL)
-        return -ENOMEM;
+    int result = store_recovery_name(store, from, recovery.name);
+    if (result < 0)
+        return result;
     bool is_there = read_head(&recovery, words, &other_id);
-    int result = remove_other(&recovery, other_id);
+    result = remove_other(&recovery, other_id);
     if (result == 0)
         result = values_fd = recover_column(&recovery, false, &recovery.values_rows);
     if (result >= 0)

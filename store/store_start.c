@@ -184,6 +184,7 @@ static int recover(struct store *store, const char *path, struct error_text *err
         if (result < 0)
             error_set_errno(error, result, "cannot keep the broken series of %s", path);
     }
+    store_forget_heads(store);
     if (load == 0)
         journal_image_free(&image);
     free(bytes);

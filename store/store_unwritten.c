@@ -78,8 +78,9 @@ static int mend_series(const struct mending *mending, const struct journal_serie
         is_ring ? series_stamps_rows(type->clock, description->capacity, false) : 0;
     uint64_t stamps = is_regular ? from->runs_count : from->count;
     char name[STORE_NAME_BYTES_MAX + 1];
-    (void)store_recovery_name(mending->store, from, name);
-    int result = mend_file(mending, name, SERIES_HEAD_FILE, HEAD_FILE_BYTES);
+    int result = store_recovery_name(mending->store, from, name);
+    if (result == 0)
+        result = mend_file(mending, name, SERIES_HEAD_FILE, HEAD_FILE_BYTES);
     if (result == 0)
         result = mend_file(mending, name, SERIES_META_FILE, CHUNK_BYTES);
     if (result == 0)

@@ -226,6 +226,38 @@ static void test_rename_cut_short(void **state)
     }
 }
 
+/* The old head is gone, and files beside it are not: after a power cut, too, there is one series,
+ * under the new name. */
+static void test_rename_cut_in_removal(void **state)
+{
+    static const char *const links[] = {SERIES_VALUES_FILE, SERIES_TIMES_FILE};
+    struct fixture *fixture = *state;
+    make(fixture, "a", SERIES_EXPLICIT);
+    fixture_flush(fixture);
+    fixture_cut_power(fixture);
+    char *from_folder = fixture_file(fixture, ".", "a");
+    char *to_folder = fixture_file(fixture, ".", "b");
+    assert_int_equal(rename(from_folder, to_folder), 0);
+    assert_int_equal(mkdir(from_folder, 0750), 0);
+    for (size_t i = 0; i < 2; i++) {
+        char *from = fixture_file(fixture, "a", links[i]);
+        char *to = fixture_file(fixture, "b", links[i]);
+        assert_int_equal(link(to, from), 0);
+        free(from);
+        free(to);
+    }
+    free(from_folder);
+    free(to_folder);
+    fixture_open(fixture);
+    assert_int_equal(fixture_recovery(fixture).start, STORE_START_POWER);
+    assert_null(fixture_find(fixture, "a"));
+    struct series *renamed = fixture_find(fixture, "b");
+    assert_non_null(renamed);
+    assert_null(series_broken(renamed));
+    assert_int_equal(series_count(renamed), 10);
+    assert_int_equal(append_count(renamed, 1), 0);
+}
+
 /* What a creation that was cut left under the new name is no series and in nobody's way. */
 static void test_rename_over_leftovers(void **state)
 {
@@ -259,6 +291,7 @@ int main(void)
         TEST(test_rename_into_itself_and_out),
         TEST(test_rename_refused),
         TEST(test_rename_cut_short),
+        TEST(test_rename_cut_in_removal),
         TEST(test_rename_over_leftovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

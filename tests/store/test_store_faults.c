@@ -314,6 +314,50 @@ static void test_a_sync_that_fails_as_a_file_grows(void **state)
     assert_int_equal(series_count(fixture_find(fixture, "a")), 5);
 }
 
+/* A start that cannot open the journal's next file has written nothing: what is in the cache is
+ * believed by the next, as after a clean end. */
+static void test_a_start_that_opens_no_journal(void **state)
+{
+    struct fixture *fixture = *state;
+    make_series(fixture, "a");
+    assert_int_equal(store_finish(fixture->store, NULL, 0, &fixture->error), 0);
+    struct store_journal_usage usage;
+    store_journal_usage(fixture->store, &usage);
+    store_close(fixture->store);
+    fixture->store = NULL;
+    char *path;
+    if (asprintf(&path, "%s/journal-%ju", fixture->path, (uintmax_t)usage.number + 1) < 0)
+        abort();
+    assert_int_equal(unlink(path), 0);
+    failing_path = strrchr(path, '/') + 1;
+    failing_with = -EACCES;
+    assert_int_equal(store_open(fixture->path, &fixture_limits, &fixture->store, &fixture->error),
+                     -EACCES);
+    failing_path = NULL;
+    free(path);
+    fixture_open(fixture);
+    assert_int_equal(fixture_recovery(fixture).start, STORE_START_CLEAN);
+    assert_int_equal(series_count(fixture_find(fixture, "a")), 6);
+}
+
+/* A head that could not be mapped when its rows became durable is told of it by the next flush. */
+static void test_a_head_that_is_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_flush *flush = NULL;
+    make_series(fixture, "a");
+    assert_int_equal(store_flush_begin(fixture->store, NULL, 0, &flush), 0);
+    series_unmap(fixture_find(fixture, "a"));
+    assert_int_equal(store_flush_run(flush, &fixture->error), 0);
+    failing_path = "a/head.npy";
+    failing_with = -EIO;
+    store_flush_end(fixture->store, flush, true);
+    failing_path = NULL;
+    assert_int_equal(fixture_word(fixture, "a", HEAD_DURABLE), 5);
+    assert_int_equal(store_finish(fixture->store, NULL, 0, &fixture->error), 0);
+    assert_int_equal(fixture_word(fixture, "a", HEAD_DURABLE), 6);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
@@ -328,6 +372,8 @@ int main(void)
         TEST(test_a_waiting_journal_that_is_gone_is_made_again),
         TEST(test_a_checkpoint_that_fails_takes_the_flush_along),
         TEST(test_a_sync_that_fails_as_a_file_grows),
+        TEST(test_a_start_that_opens_no_journal),
+        TEST(test_a_head_that_is_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
