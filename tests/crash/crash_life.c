@@ -367,7 +367,10 @@ static void begin_life(enum ending ending, bool may_fail)
 {
     run.is_recovering = true;
     run.must_exit = run.has_failed = false;
-    run.was_cut = ending != ENDING_KILL;
+    /* Where the call that failed had nothing to do with the disk, the cache is believed. */
+    bool is_believed = ending == ENDING_KILL || (ending == ENDING_FAILED &&
+                                                 crash_oracle_find_state() == STORE_STATE_RUNNING);
+    run.was_cut = !is_believed;
     bool has_failed = recover(may_fail, &run.random);
     crash_oracle_state(&run, run.states, run.state_count,
                        run.was_cut  ? CRASH_ALLOW_STATES

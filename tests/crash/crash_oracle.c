@@ -58,14 +58,22 @@ static void look(const struct crash_run *run, struct view *ret_view)
     (void)store_for_each_session(run->store, note_session, &visit);
 }
 
-void crash_oracle_check_state(enum store_state wanted)
+enum store_state crash_oracle_find_state(void)
 {
     enum store_state state = STORE_STATE_NONE;
     int folder = fs_open_folder_at(FS_HERE, CRASH_STORE);
     int result = folder < 0 ? folder : state_file_read(folder, &state);
     fs_close(folder);
-    if (result < 0 || state != wanted)
-        crash_fail("STATE says: %s", result < 0 ? strerror(-result) : state_text(state));
+    if (result < 0)
+        crash_fail("STATE cannot be read: %s", strerror(-result));
+    return state;
+}
+
+void crash_oracle_check_state(enum store_state wanted)
+{
+    enum store_state state = crash_oracle_find_state();
+    if (state != wanted)
+        crash_fail("STATE says: %s", state_text(state));
 }
 
 /* ---- which state it is ---- */

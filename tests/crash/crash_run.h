@@ -221,6 +221,8 @@ void crash_oracle_adopt(struct crash_run *run, bool was_cut);
 /* Every series, through readers. Few rows: not all of long ones. */
 void crash_oracle_read(const struct crash_run *run, bool few_rows);
 
+/* What STATE says. */
+enum store_state crash_oracle_find_state(void);
 /* STATE is as wanted. */
 void crash_oracle_check_state(enum store_state wanted);
 /* Whether `ingest-query verify` finds anything. */
