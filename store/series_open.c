@@ -242,9 +242,14 @@ static int take_mapped_head(struct series *series)
         series_break(series, "%s", fault);
         return -EBADF;
     }
-    uint64_t durable_runs = series->durable_runs;
+    uint64_t durable = series->durable, durable_runs = series->durable_runs;
     take_head(series, &head);
     series->durable_runs = durable_runs;
+    /* After a clean end and a power cut the head on disk may have an older number. */
+    if (series->durable < durable && durable <= series->count) {
+        series->durable = durable;
+        series->is_head_behind = true;
+    }
     return check_rows(series, series->values_column.row_count, series->stamps_column.row_count) < 0
                ? -EBADF
                : 0;

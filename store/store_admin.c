@@ -150,6 +150,14 @@ static int link_files(int series_fd, const char *from_name, const char *to_name)
     return result < 0 ? result : sync_folders(series_fd, to_name);
 }
 
+/* Durable before anything else goes: a head without its arrays would be a series that lost them. */
+static int remove_head(int series_fd, const char *name)
+{
+    char path[SERIES_PATH_BYTES];
+    int result = fs_remove_at(series_fd, series_path(name, SERIES_HEAD_FILE, path));
+    return result < 0 && result != -ENOENT ? result : sync_folder(series_fd, name);
+}
+
 int store_rename(struct store *store, struct series *series, const char *new_name,
                  struct series **ret_series, struct error_text *error)
 {
@@ -167,6 +175,8 @@ int store_rename(struct store *store, struct series *series, const char *new_nam
     series_unmap(series);
     int result = link_files(store->series_fd, series->name, new_name);
     if (result == 0)
+        result = remove_head(store->series_fd, series->name);
+    if (result == 0)
         result = store_remove_files(store->series_fd, series->name);
     if (result == 0)
         result = sync_folders(store->series_fd, series->name);
@@ -176,16 +186,22 @@ int store_rename(struct store *store, struct series *series, const char *new_nam
         return error_set_errno(error, result, "cannot rename %s to %s; do it again to finish it",
                                series->name, new_name);
 
+    const uint8_t rows_reserve = series->rows_reserve, runs_reserve = series->runs_reserve;
     store_drop(store, series);
     if (other != NULL)
         store_drop(store, other);
     result = store_add_found(store, new_name);
+    struct series *renamed = store_find(store, new_name, new_name_bytes);
+    /* What the journal said of the series goes on: rows may be in doubt by it. */
+    if (renamed != NULL) {
+        renamed->rows_reserve = renamed->rows_reserve_wanted = rows_reserve;
+        renamed->runs_reserve = renamed->runs_reserve_wanted = runs_reserve;
+    }
     /* The journal begins anew with the new name. */
     if (result == 0)
         result = store_flush_now(store, FLUSH_SYNC, store->sessions, store->session_count, error);
     if (result < 0)
         return error_set_errno(error, result, "renamed to %s, but cannot read it", new_name);
-    struct series *renamed = store_find(store, new_name, new_name_bytes);
     if (rule != NULL)
         series_set_rule(renamed, rule, NULL);
     *ret_series = renamed;

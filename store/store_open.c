@@ -197,11 +197,24 @@ void store_close(struct store *store)
     free(store);
 }
 
+/* What could not be read for a reason that has passed is left as clean as the others. */
+static void read_all_again(struct store *store)
+{
+    for (size_t at = 0; at <= store->index.mask; at++) {
+        struct series *series = store->index.slots[at].series;
+        if (series == NULL || !series->is_unread)
+            continue;
+        series->read_again_ns = INT64_MIN;
+        (void)series_read_again(series);
+    }
+}
+
 int store_finish(struct store *store, const struct store_session *sessions, size_t session_count,
                  struct error_text *error)
 {
     assert(store->flush == NULL && store->checkpoint == NULL);
     int result = 0;
+    read_all_again(store);
     /* First the words in the heads, `durable` too, then the sync that takes them along. */
     if (store->dirty_count > 0 && !store_wants_all_sessions(store, session_count))
         result = store_flush_now(store, FLUSH_RECORD, sessions, session_count, error);

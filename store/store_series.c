@@ -187,6 +187,44 @@ static void finish_append(struct store *store, struct series *series, int64_t wo
             words[w] = series_word_load(series, w);
 }
 
+static bool is_same_file(const struct store *store, const char *name, const char *other,
+                         const char *file)
+{
+    char path[SERIES_PATH_BYTES];
+    struct fs_status status, other_status;
+    return fs_stat_at(store->series_fd, series_path(name, file, path), &status) == 0 &&
+           fs_stat_at(store->series_fd, series_path(other, file, path), &other_status) == 0 &&
+           status.inode == other_status.inode;
+}
+
+/* A rename that was cut leaves both names with the same files, and recovery writes a new head under
+ * the one that the journal knows: it becomes the head of both. 1: it was not, until now. */
+static int share_new_head(struct store *store, const struct series *series)
+{
+    char from[SERIES_PATH_BYTES];
+    char to[SERIES_PATH_BYTES];
+    char known_name[STORE_NAME_BYTES_MAX + 1];
+    if (store->recovery.start != STORE_START_POWER || store->image == NULL)
+        return 0;
+    const struct journal_series *known = journal_image_find(store->image, series->id);
+    if (known == NULL || known->is_removed)
+        return 0;
+    memcpy(known_name, known->description.name, known->description.name_bytes);
+    known_name[known->description.name_bytes] = '\0';
+    series_path(known_name, SERIES_HEAD_FILE, from);
+    series_path(series->name, SERIES_HEAD_FILE, to);
+    struct fs_status status;
+    if (strcmp(known_name, series->name) == 0 || fs_stat_at(store->series_fd, from, &status) < 0 ||
+        is_same_file(store, known_name, series->name, SERIES_HEAD_FILE) ||
+        !is_same_file(store, known_name, series->name, SERIES_VALUES_FILE))
+        return 0;
+    store->has_unlinked = true;
+    int result = fs_remove_at(store->series_fd, to);
+    if (result == 0)
+        result = fs_link_at(store->series_fd, from, to);
+    return result == 0 ? 1 : result;
+}
+
 int store_add_found(struct store *store, const char *name)
 {
     int64_t words[HEAD_WORDS];
@@ -194,6 +232,12 @@ int store_add_found(struct store *store, const char *name)
     if (series == NULL)
         return -ENOMEM;
     int result = series_inspect(series, words);
+    if (result == 0)
+        result = share_new_head(store, series);
+    if (result > 0) {
+        series_drop_unlisted(store, series);
+        return store_add_found(store, name); /* with the head that is shared now */
+    }
     bool is_unborn = false;
     if (result == 0)
         result = judge_unborn(store, series, &is_unborn);

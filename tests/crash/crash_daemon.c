@@ -103,7 +103,7 @@ bool crash_daemon_finish(struct crash_run *run)
 bool crash_daemon_delete(struct crash_run *run, unsigned number)
 {
     struct error_text error = {{0}};
-    const char *name = run->plan.series[number].name;
+    const char *name = crash_name(run, number);
     struct series *series = store_find(run->store, name, strlen(name));
     if (series == NULL)
         return true;
@@ -118,4 +118,45 @@ bool crash_daemon_delete(struct crash_run *run, unsigned number)
     crash_state_now(run, &run->states[0]);
     run->state_count = 1;
     return true;
+}
+
+bool crash_daemon_rename(struct crash_run *run, unsigned number)
+{
+    struct error_text error = {{0}};
+    struct crash_series *shadow = &run->series[number];
+    const char *name = crash_name(run, number);
+    struct series *series = store_find(run->store, name, strlen(name));
+    if (series == NULL)
+        return true;
+    shadow->is_moving = true;
+    int result = store_rename(run->store, series, run->plan.series[number].names[!shadow->name],
+                              &series, &error);
+    if (result < 0) {
+        must_have_failed("store_rename()", &error);
+        run->must_exit = true;
+        return false;
+    }
+    shadow->is_moving = false;
+    shadow->name = !shadow->name;
+    crash_state_now(run, &run->states[0]);
+    run->state_count = 1;
+    return true;
+}
+
+int crash_daemon_end_renames(struct crash_run *run, struct error_text *error)
+{
+    for (size_t i = 0; i < run->plan.series_count; i++) {
+        struct crash_series *shadow = &run->series[i];
+        const char *name = crash_name(run, i), *other = run->plan.series[i].names[!shadow->name];
+        struct series *from = store_find(run->store, name, strlen(name));
+        struct series *to = store_find(run->store, other, strlen(other));
+        if (!shadow->is_moving || to == NULL)
+            continue;
+        int result = from == NULL ? 0 : store_rename(run->store, from, other, &to, error);
+        if (result < 0)
+            return result;
+        shadow->is_moving = false;
+        shadow->name = !shadow->name;
+    }
+    return 0;
 }

@@ -76,13 +76,15 @@ static int find_series(struct crash_run *run, unsigned number, struct series **r
     const struct crash_plan_series *plan = &run->plan.series[number];
     struct crash_series *shadow = &run->series[number];
     struct error_text error = {{0}};
-    *ret_series = store_find(run->store, plan->name, strlen(plan->name));
+    const char *name = crash_name(run, number);
+    *ret_series = store_find(run->store, name, strlen(name));
     if (*ret_series != NULL)
         return 0;
     if (shadow->exists)
-        crash_fail("%s is gone", plan->name);
+        crash_fail("%s is gone", name);
     crash_shadow_forget(shadow);
-    int result = store_create(run->store, plan->name, strlen(plan->name), &plan->type, &plan->rule,
+    name = crash_name(run, number);
+    int result = store_create(run->store, name, strlen(name), &plan->type, &plan->rule,
                               plan->period_ps, ret_series, &error);
     if (result < 0)
         return refused(error.text, result);
@@ -124,15 +126,15 @@ static int append(struct crash_run *run, const struct crash_session *session,
     result = series_append(series, &sent, session->id, batch->sequence, run->now_ns, &told);
     if (result < 0) {
         crash_shadow_cut(shadow, shadow->count);
-        return refused(plan->name, result);
+        return refused(crash_name(run, block->series), result);
     }
     if (told.duplicate != is_duplicate)
-        crash_fail("%s: batch %llu of session %llu %s", plan->name,
+        crash_fail("%s: batch %llu of session %llu %s", crash_name(run, block->series),
                    (unsigned long long)batch->sequence, (unsigned long long)session->id,
                    is_duplicate ? "is applied twice" : "is taken for a duplicate");
     if (told.appended != rows)
-        crash_fail("%s: %llu rows appended, not %u", plan->name, (unsigned long long)told.appended,
-                   rows);
+        crash_fail("%s: %llu rows appended, not %u", crash_name(run, block->series),
+                   (unsigned long long)told.appended, rows);
     crash_shadow_commit(shadow);
     return 0;
 }
@@ -144,7 +146,7 @@ static bool takes_batch(struct crash_run *run, const struct crash_session *sessi
     bool takes = true;
     for (size_t i = 0; i < batch->block_count; i++) {
         const struct crash_batch_block *block = &batch->blocks[i];
-        const char *name = run->plan.series[block->series].name;
+        const char *name = crash_name(run, block->series);
         struct series *series = store_find(run->store, name, strlen(name));
         crash_shadow_ask(run, block->series, block->rows);
         if (series != NULL && !series_takes(series, block->rows, block->period_ps, session->id))

@@ -86,9 +86,14 @@ static int open_store(struct crash_run *opened, struct error_text *error)
 {
     error->text[0] = '\0';
     int result = store_open(CRASH_STORE, &opened->plan.limits, &opened->store, error);
-    if (result == 0) {
-        store_set_session_oracle(opened->store, is_durable, opened);
-        crash_summaries_keep(opened);
+    if (result < 0)
+        return result;
+    store_set_session_oracle(opened->store, is_durable, opened);
+    crash_summaries_keep(opened);
+    result = crash_daemon_end_renames(opened, error);
+    if (result < 0) {
+        store_close(opened->store);
+        opened->store = NULL;
     }
     return result;
 }
@@ -132,7 +137,7 @@ static bool read_again(void)
     struct error_text error;
     model_now_ns += 2 * NS_PER_S;
     for (size_t i = 0; i < run.plan.series_count; i++) {
-        const char *name = run.plan.series[i].name;
+        const char *name = crash_name(&run, i);
         struct series *series = store_find(run.store, name, strlen(name));
         if (series != NULL && series_is_unread(series))
             (void)series_takes(series, 1, 0, 0);
@@ -339,6 +344,13 @@ static enum ending live(void)
     if (run.plan.delete_every > 0 && random_bits(&run.random) % run.plan.delete_every == 0) {
         /* ingestd --delete, which does nothing else. */
         (void)crash_daemon_delete(&run,
+                                  (unsigned)(random_bits(&run.random) % run.plan.series_count));
+        ending = ENDING_CLEAN;
+        steps = 0;
+    }
+    if (steps > 0 && run.plan.rename_every > 0 &&
+        random_bits(&run.random) % run.plan.rename_every == 0) {
+        (void)crash_daemon_rename(&run,
                                   (unsigned)(random_bits(&run.random) % run.plan.series_count));
         ending = ENDING_CLEAN;
         steps = 0;

@@ -41,7 +41,7 @@ static void look(const struct crash_run *run, struct view *ret_view)
 {
     *ret_view = (struct view){0};
     for (size_t i = 0; i < run->plan.series_count; i++) {
-        const char *name = run->plan.series[i].name;
+        const char *name = crash_name(run, i);
         struct series *series = store_find(run->store, name, strlen(name));
         if (series == NULL)
             continue;
@@ -142,7 +142,7 @@ static void describe(const struct crash_run *run, const char *what, const struct
     int at = snprintf(text, text_bytes, "%s", what);
     for (size_t i = 0; i < run->plan.series_count; i++)
         if (state->series[i].exists)
-            at += snprintf(text + at, text_bytes - (size_t)at, " %s:%u", run->plan.series[i].name,
+            at += snprintf(text + at, text_bytes - (size_t)at, " %s:%u", crash_name(run, i),
                            state->series[i].count);
     for (size_t i = 0; i < run->plan.session_count && i < 4; i++)
         at += snprintf(text + at, text_bytes - (size_t)at, " session %zu:%llu", i,
@@ -220,6 +220,7 @@ void crash_oracle_adopt(struct crash_run *run, bool was_cut)
     for (size_t i = 0; i < run->plan.series_count; i++) {
         struct crash_series *series = &run->series[i];
         const struct crash_plan_series *plan = &run->plan.series[i];
+        const char *name = crash_name(run, i);
         uint64_t ahead = series->ahead;
         if (!view.state.series[i].exists || view.state.series[i].id != series->id) {
             crash_shadow_forget(series);
@@ -227,15 +228,15 @@ void crash_oracle_adopt(struct crash_run *run, bool was_cut)
             series->id = view.state.series[i].id;
         }
         if (series->is_dying && !series->exists)
-            check_gone(plan->name);
-        series->is_dying = false;
+            check_gone(name);
+        series->is_dying = series->is_moving = false;
         if (view.state.series[i].count > series->count)
             crash_shadow_commit(series);
         crash_shadow_cut(series, view.state.series[i].count);
         series->has_no_last = view.has_no_last[i];
         if (was_cut && plan->capacity > 0 && series->exists) {
             if (view.has_no_last[i] && reserve_for(plan->capacity, ahead) < plan->capacity)
-                crash_fail("%s has lost its last time", plan->name);
+                crash_fail("%s has lost its last time", crash_name(run, i));
             uint64_t frontier = series->count + reserve_for(plan->capacity, ahead);
             if (frontier > series->frontier)
                 series->frontier = frontier;
@@ -292,10 +293,10 @@ static void compare_rows(const struct crash_run *run, unsigned number, uint64_t 
     for (uint64_t i = from; i < to; i++) {
         uint64_t at = (i - from) * plan->sample_bytes;
         if (memcmp(values + at, expected + at, plan->sample_bytes) != 0)
-            crash_fail("%s: row %llu of %u is not the one that was appended", plan->name,
-                       (unsigned long long)i, series->count);
+            crash_fail("%s: row %llu of %u is not the one that was appended",
+                       crash_name(run, number), (unsigned long long)i, series->count);
         if (times_ns[i - from] != series->times[i])
-            crash_fail("%s: row %llu of %u has the time %lld, not %lld", plan->name,
+            crash_fail("%s: row %llu of %u has the time %lld, not %lld", crash_name(run, number),
                        (unsigned long long)i, series->count, (long long)times_ns[i - from],
                        (long long)series->times[i]);
     }
@@ -310,8 +311,8 @@ static void read_rows(const struct crash_run *run, const struct crash_reader *re
     const struct crash_plan_series *plan = &run->plan.series[reader->series];
     int result = reader_copy(reader->reader, from, to, values, times_ns, &first_valid);
     if (result < 0)
-        crash_fail("%s: rows %llu to %llu cannot be read: %s", plan->name, (unsigned long long)from,
-                   (unsigned long long)to, strerror(-result));
+        crash_fail("%s: rows %llu to %llu cannot be read: %s", crash_name(run, reader->series),
+                   (unsigned long long)from, (unsigned long long)to, strerror(-result));
     if (first_valid < from)
         first_valid = from;
     compare_rows(run, reader->series, first_valid, to,
@@ -328,7 +329,9 @@ struct crash_reader *crash_reader_begin(const struct crash_run *run, unsigned nu
     struct crash_reader *reader = &readers[slot];
     struct error_text error = {{0}};
     const struct crash_series *series = &run->series[number];
-    const char *name = run->plan.series[number].name;
+    const char *name = crash_name(run, number);
+    if (series->is_moving)
+        return NULL;
     int result = reader_open(CRASH_STORE, name, &reader->reader, &error);
     if (result == -ENOENT && !series->exists)
         return NULL;
@@ -397,7 +400,7 @@ void crash_oracle_verify(const struct crash_run *run)
     int result = 0;
     for (size_t i = 0; i < run->plan.series_count && result == 0; i++)
         if (run->series[i].exists)
-            result = verify_series(CRASH_STORE, run->plan.series[i].name, &sink, NULL);
+            result = verify_series(CRASH_STORE, crash_name(run, i), &sink, NULL);
     if (result < 0)
         crash_fail("verify fails: %s", strerror(-result));
 }

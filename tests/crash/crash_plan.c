@@ -15,8 +15,14 @@ static uint64_t one_of(const uint64_t *choices, size_t count, uint64_t *random)
 
 static void plan_series(struct crash_plan_series *series, size_t number, uint64_t *random)
 {
-    static const char *const names[CRASH_SERIES_MAX] = {"a", "plant/b", "plant/c", "d/e/f", "g"};
-    series->name = names[number];
+    /* The second name is that of after a rename. */
+    static const char *const names[CRASH_SERIES_MAX][2] = {{"a", "a/deeper"},
+                                                           {"plant/b", "b"},
+                                                           {"plant/c", "other/plant/c"},
+                                                           {"d/e/f", "d/e"},
+                                                           {"g", "plant/g"}};
+    series->names[0] = names[number][0];
+    series->names[1] = names[number][1];
     series->type.clock = random_bits(random) % 2 == 0 ? SERIES_REGULAR : SERIES_EXPLICIT;
     switch (random_bits(random) % 4) {
     case 0:
@@ -92,6 +98,7 @@ void crash_plan_make(struct crash_plan *plan, uint64_t *random)
     plan->steps = (unsigned)ONE_OF(random, 10, 30, 60, 120);
     plan->tick_every = (unsigned)ONE_OF(random, 2, 5, 12, 40);
     plan->delete_every = random_bits(random) % 3 == 0 ? 2 : 0;
+    plan->rename_every = random_bits(random) % 3 == 0 ? 2 : 0;
     plan->checkpoint_every = (unsigned)ONE_OF(random, 10, 30, 200);
     plan->whole_every = (unsigned)ONE_OF(random, 0, 0, 32);
     plan->fault_every = (unsigned)ONE_OF(random, 0, 2, 4);
@@ -99,7 +106,7 @@ void crash_plan_make(struct crash_plan *plan, uint64_t *random)
         plan->session_count = CRASH_SESSIONS_MAX;
     if (random_bits(random) % 10 == 0) {
         plan->many_runs = 1030;
-        plan->delete_every = 0; /* it comes before anything else */
+        plan->delete_every = plan->rename_every = 0; /* they come before anything else */
     }
     for (size_t i = 0; i < plan->series_count; i++)
         plan_series(&plan->series[i], i, random);

@@ -32,7 +32,7 @@
 /* ---- the plan ---- */
 
 struct crash_plan_series {
-    const char *name;
+    const char *names[2]; /* the other one after a rename */
     struct series_type type;
     struct series_rule rule;
     uint64_t capacity; /* 0 = grow */
@@ -47,9 +47,10 @@ struct crash_plan {
     size_t session_count;
     struct crash_plan_series series[CRASH_SERIES_MAX];
     struct store_limits limits;
-    unsigned steps;      /* of a life */
-    unsigned tick_every; /* one step of so many is a tick */
-    unsigned delete_every;
+    unsigned steps;        /* of a life */
+    unsigned tick_every;   /* one step of so many is a tick */
+    unsigned delete_every; /* lives that do nothing else */
+    unsigned rename_every;
     unsigned fault_every; /* one life of so many has a failing call */
     unsigned checkpoint_every;
     unsigned whole_every; /* one block of so many fills a ring */
@@ -69,6 +70,8 @@ struct crash_series {
     bool exists;
     bool has_no_last; /* of a ring that gave up all its rows the store may forget the last time */
     bool is_dying;    /* it is being deleted: it may be there or gone */
+    bool is_moving;   /* it is being renamed: it may have either name, or both */
+    unsigned name;    /* of the plan's two; while it is moving: that of before */
     uint64_t id;
     uint32_t count;
     uint32_t after; /* count when the append under way is done */
@@ -159,6 +162,7 @@ void crash_plan_make(struct crash_plan *plan, uint64_t *random);
 /* ---- crash_shadow.c ---- */
 
 void crash_shadow_copy(struct crash_run *to, const struct crash_run *from);
+const char *crash_name(const struct crash_run *run, size_t series);
 /* The state as of now. */
 void crash_state_now(const struct crash_run *run, struct crash_state *ret_state);
 bool crash_shadow_has(const struct crash_series *series, uint64_t session, uint64_t sequence);
@@ -205,6 +209,10 @@ bool crash_daemon_checkpoint(struct crash_run *run);
 bool crash_daemon_finish(struct crash_run *run);
 /* Before anything is sent. */
 bool crash_daemon_delete(struct crash_run *run, unsigned series);
+bool crash_daemon_rename(struct crash_run *run, unsigned series);
+/* Of a store that was just opened: what a rename that was cut left under both names gets the new
+ * one, as its owner is told to do. Errors are those of store_rename(). */
+int crash_daemon_end_renames(struct crash_run *run, struct error_text *error);
 
 /* ---- crash_oracle.c ---- */
 

@@ -35,6 +35,11 @@ void crash_shadow_copy(struct crash_run *to, const struct crash_run *from)
     }
 }
 
+const char *crash_name(const struct crash_run *run, size_t series)
+{
+    return run->plan.series[series].names[run->series[series].name];
+}
+
 void crash_state_now(const struct crash_run *run, struct crash_state *ret_state)
 {
     *ret_state = (struct crash_state){0};

@@ -99,7 +99,7 @@ static void check_span(const struct crash_run *run, unsigned number, unsigned le
         sum_up(dtype_name(plan->type.dtype), rows, (size_t)block_rows, elements, expected);
         if (memcmp(expected, span->records + i * words, words * sizeof expected[0]) != 0)
             crash_fail("%s: the summary of block %llu of level %u is not that of its rows",
-                       plan->name, (unsigned long long)span->first + i, level);
+                       crash_name(run, number), (unsigned long long)span->first + i, level);
         crash_totals.summaries++;
     }
 }
@@ -120,8 +120,8 @@ void crash_summaries_check(const struct crash_run *run, unsigned number, struct 
         if (result == -ERANGE)
             return; /* a new writer has begun with them anew */
         if (result < 0)
-            crash_fail("%s: summaries of level %u cannot be read: %s",
-                       run->plan.series[number].name, level, strerror(-result));
+            crash_fail("%s: summaries of level %u cannot be read: %s", crash_name(run, number),
+                       level, strerror(-result));
         uint64_t first_valid = reader_first_valid(reader);
         check_span(run, number, level, &spans[0], first_valid);
         check_span(run, number, level, &spans[1], first_valid);

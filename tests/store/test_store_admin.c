@@ -258,6 +258,38 @@ static void test_rename_cut_in_removal(void **state)
     assert_int_equal(append_count(renamed, 1), 0);
 }
 
+/* Recovery writes a new head under the old name: both names have it, and the rename goes on. The
+ * reserve that the journal has of the series is that of the new name. */
+static void test_rename_cut_and_recovered(void **state)
+{
+    static const char *const links[] = {SERIES_VALUES_FILE, SERIES_TIMES_FILE, SERIES_META_FILE,
+                                        SERIES_HEAD_FILE};
+    struct fixture *fixture = *state;
+    struct series *series = make(fixture, "a", SERIES_EXPLICIT);
+    series->rows_reserve_wanted = RESERVE_HALF;
+    fixture_flush(fixture);
+    char *folder = fixture_file(fixture, ".", "b");
+    assert_int_equal(mkdir(folder, 0750), 0);
+    free(folder);
+    for (size_t i = 0; i < 4; i++) {
+        char *from = fixture_file(fixture, "a", links[i]);
+        char *to = fixture_file(fixture, "b", links[i]);
+        assert_int_equal(link(from, to), 0);
+        free(from);
+        free(to);
+    }
+    fixture_cut_power(fixture);
+    fixture_open(fixture);
+    assert_non_null(strstr(series_broken(fixture_find(fixture, "b")), "rename"));
+    assert_int_equal(
+        store_rename(fixture->store, fixture_find(fixture, "a"), "b", &series, &fixture->error), 0);
+    assert_null(series_broken(series));
+    assert_int_equal(series_count(series), 10);
+    assert_int_equal(series->rows_reserve, RESERVE_HALF);
+    fixture_reopen(fixture);
+    assert_int_equal(fixture_find(fixture, "b")->rows_reserve, RESERVE_HALF);
+}
+
 /* What a creation that was cut left under the new name is no series and in nobody's way. */
 static void test_rename_over_leftovers(void **state)
 {
@@ -292,6 +324,7 @@ int main(void)
         TEST(test_rename_refused),
         TEST(test_rename_cut_short),
         TEST(test_rename_cut_in_removal),
+        TEST(test_rename_cut_and_recovered),
         TEST(test_rename_over_leftovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,6 +358,37 @@ static void test_a_head_that_is_behind(void **state)
     assert_int_equal(fixture_word(fixture, "a", HEAD_DURABLE), 6);
 }
 
+/* One that nobody wrote to while it could not be read is read at the end. */
+static void test_the_end_reads_again(void **state)
+{
+    struct fixture *fixture = *state;
+    make_series(fixture, "a");
+    open_failing(fixture, "a/head.npy", -EMFILE);
+    assert_unread(fixture_find(fixture, "a"), true);
+    failing_path = NULL;
+    assert_int_equal(fixture_word(fixture, "a", HEAD_DURABLE), 5);
+    assert_int_equal(store_finish(fixture->store, NULL, 0, &fixture->error), 0);
+    assert_null(series_broken(fixture_find(fixture, "a")));
+    assert_int_equal(fixture_word(fixture, "a", HEAD_DURABLE), 6);
+}
+
+/* After a clean end and a power cut the head may have an older number: it is not believed when the
+ * series is mapped. */
+static void test_an_older_head_is_not_believed(void **state)
+{
+    struct fixture *fixture = *state;
+    make_series(fixture, "a");
+    assert_int_equal(store_finish(fixture->store, NULL, 0, &fixture->error), 0);
+    store_close(fixture->store);
+    fixture_set_word(fixture, "a", HEAD_DURABLE, 5);
+    fixture_open(fixture);
+    struct series *series = fixture_find(fixture, "a");
+    assert_int_equal(series_map(series), 0);
+    assert_int_equal(series->durable, 6);
+    assert_int_equal(store_finish(fixture->store, NULL, 0, &fixture->error), 0);
+    assert_int_equal(fixture_word(fixture, "a", HEAD_DURABLE), 6);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
@@ -374,6 +405,8 @@ int main(void)
         TEST(test_a_sync_that_fails_as_a_file_grows),
         TEST(test_a_start_that_opens_no_journal),
         TEST(test_a_head_that_is_behind),
+        TEST(test_the_end_reads_again),
+        TEST(test_an_older_head_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
