@@ -158,6 +158,22 @@ static int remove_head(int series_fd, const char *name)
     return result < 0 && result != -ENOENT ? result : sync_folder(series_fd, name);
 }
 
+/* All that the journal knows of a series goes to its new name. */
+static void take_place(struct series *renamed, struct series *series)
+{
+    renamed->id = series->id;
+    renamed->type = series->type;
+    renamed->capacity = series->capacity;
+    renamed->created_ns = series->created_ns;
+    renamed->durable = series->durable;
+    renamed->durable_runs = series->durable_runs;
+    renamed->rows_reserve = renamed->rows_reserve_wanted = series->rows_reserve;
+    renamed->runs_reserve = renamed->runs_reserve_wanted = series->runs_reserve;
+    renamed->is_described = series->is_described;
+    renamed->partials = series->partials;
+    series->partials = NULL;
+}
+
 int store_rename(struct store *store, struct series *series, const char *new_name,
                  struct series **ret_series, struct error_text *error)
 {
@@ -171,7 +187,9 @@ int store_rename(struct store *store, struct series *series, const char *new_nam
     if (other != NULL && !was_cut)
         return error_set(error, -EEXIST, "%s exists", new_name);
 
-    const struct series_rule *rule = series->rule;
+    struct series *renamed = series_new(store, new_name, new_name_bytes);
+    if (renamed == NULL)
+        return error_set(error, -ENOMEM, "no memory for a series");
     series_unmap(series);
     int result = link_files(store->series_fd, series->name, new_name);
     if (result == 0)
@@ -182,28 +200,37 @@ int store_rename(struct store *store, struct series *series, const char *new_nam
         result = sync_folders(store->series_fd, series->name);
     if (result == -EIO)
         store_distrust(&store->journal);
-    if (result < 0)
-        return error_set_errno(error, result, "cannot rename %s to %s; do it again to finish it",
-                               series->name, new_name);
+    if (result < 0) {
+        error_set_errno(error, result, "cannot rename %s to %s; do it again to finish it",
+                        series->name, new_name);
+        goto failed;
+    }
 
-    const uint8_t rows_reserve = series->rows_reserve, runs_reserve = series->runs_reserve;
+    take_place(renamed, other != NULL && other->is_described ? other : series);
+    if (series->rule != NULL)
+        series_set_rule(renamed, series->rule, NULL);
     store_drop(store, series);
     if (other != NULL)
         store_drop(store, other);
-    result = store_add_found(store, new_name);
-    struct series *renamed = store_find(store, new_name, new_name_bytes);
-    /* What the journal said of the series goes on: rows may be in doubt by it. */
-    if (renamed != NULL) {
-        renamed->rows_reserve = renamed->rows_reserve_wanted = rows_reserve;
-        renamed->runs_reserve = renamed->runs_reserve_wanted = runs_reserve;
+    result = store_add(store, renamed);
+    if (result < 0) {
+        error_set_errno(error, result, "renamed to %s, but cannot keep it", new_name);
+        goto failed;
     }
+    /* One that cannot be read now is read later, and keeps its place in the journal until then. */
+    series_break(renamed, "it was not read since it was renamed");
+    renamed->is_unread = true;
+    series_set_unborn(renamed, !renamed->is_described);
+    (void)series_read_again(renamed);
     /* The journal begins anew with the new name. */
-    if (result == 0)
-        result = store_flush_now(store, FLUSH_SYNC, store->sessions, store->session_count, error);
+    result = store_flush_now(store, FLUSH_SYNC, store->sessions, store->session_count, error);
     if (result < 0)
-        return error_set_errno(error, result, "renamed to %s, but cannot read it", new_name);
-    if (rule != NULL)
-        series_set_rule(renamed, rule, NULL);
+        return result;
     *ret_series = renamed;
     return 0;
+
+failed:
+    store_partials_forget(store, renamed);
+    series_free(renamed);
+    return result;
 }
