@@ -319,17 +319,48 @@ const char *network_frame_peer(struct network *network, const struct network_fra
                                                  : network->sockets[frame->route.socket].endpoint;
 }
 
+/* What is begun has to be ended: the next answer's first part would be a part of this one. */
+static int network_send_part(void *handle, zmq_msg_t *part, int flags)
+{
+    while (zmq_msg_send(part, handle, flags | ZMQ_DONTWAIT) < 0) {
+        if (zmq_errno() == EINTR)
+            continue;
+        int result = network_errno();
+        zmq_msg_close(part);
+        return result;
+    }
+    return 0;
+}
+
+static int network_make_part(zmq_msg_t *part, const void *bytes, size_t byte_count)
+{
+    if (zmq_msg_init_size(part, byte_count) < 0)
+        return network_errno();
+    if (byte_count > 0)
+        memcpy(zmq_msg_data(part), bytes, byte_count);
+    return 0;
+}
+
 int network_send(struct network *network, const struct network_route *route, const void *bytes,
                  size_t byte_count)
 {
     void *handle = network->sockets[route->socket].handle;
-    if (zmq_send(handle, route->id, route->id_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return network_errno();
-    if (route->delimiter && zmq_send(handle, "", 0, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return network_errno();
-    if (zmq_send(handle, bytes, byte_count, ZMQ_DONTWAIT) < 0)
-        return network_errno();
-    return 0;
+    zmq_msg_t id, delimiter, body;
+    /* All memory first: only what is taken at once can be begun. */
+    int result = network_make_part(&body, bytes, byte_count);
+    if (result < 0)
+        return result;
+    result = network_make_part(&id, route->id, route->id_bytes);
+    if (result == 0)
+        result = network_send_part(handle, &id, ZMQ_SNDMORE);
+    zmq_msg_init(&delimiter);
+    if (result == 0 && route->delimiter)
+        result = network_send_part(handle, &delimiter, ZMQ_SNDMORE);
+    if (result < 0) {
+        zmq_msg_close(&body);
+        return result;
+    }
+    return network_send_part(handle, &body, 0);
 }
 
 const char *network_library_version(char *buffer, size_t buffer_bytes)

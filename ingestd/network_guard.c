@@ -71,9 +71,12 @@ static void guard_answer(void *door, const struct zap_request *request, enum zap
 {
     struct zap_part parts[ZAP_ANSWER_PARTS];
     zap_answer_make(request, code, parts);
-    for (size_t i = 0; i < ZAP_ANSWER_PARTS; i++)
-        zmq_send(door, parts[i].bytes, parts[i].byte_count,
-                 i + 1 < ZAP_ANSWER_PARTS ? ZMQ_SNDMORE : 0);
+    for (size_t i = 0; i < ZAP_ANSWER_PARTS; i++) {
+        int flags = i + 1 < ZAP_ANSWER_PARTS ? ZMQ_SNDMORE : 0;
+        while (zmq_send(door, parts[i].bytes, parts[i].byte_count, flags) < 0 &&
+               zmq_errno() == EINTR)
+            continue;
+    }
 }
 
 static enum zap_code guard_judge(struct network *network, const struct zap_request *request)

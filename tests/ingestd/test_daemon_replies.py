@@ -1,5 +1,6 @@
 """What is answered, when, how often and to whom: docs/protocol.md, "Reply" and "Sessions"."""
 
+import os
 import time
 import unittest
 
@@ -169,6 +170,23 @@ class Requests(unittest.TestCase):
             for reply in replies:
                 self.assertEqual((reply.session, reply.sequence, reply.stored, reply.durable), (0, 0, 0, 0))
             self.assertEqual(client.receive_all(), [])
+
+
+class Interrupted(unittest.TestCase):
+    """An answer whose last part was interrupted is ended: else the next one would go to the same gateway, behind its name."""
+
+    def test_each_gets_its_own(self):
+        daemon = Daemon()
+        preloaded = os.path.join(os.environ["INGEST_BUILD"], "tests", "ingestd", "libinterrupted_send.so")
+        daemon.environment["LD_PRELOAD"] = preloaded
+        with daemon:
+            clients = [daemon.dealer() for _ in range(3)]
+            for round_ in range(1, 6):
+                for session, client in enumerate(clients, 1):
+                    client.send(batch(session, round_, "s/%d" % session))
+                for session, client in enumerate(clients, 1):
+                    reply = client.until(lambda r: r.stored == round_, "batch %d" % round_)
+                    self.assertEqual((reply.session, reply.code), (session, OK))
 
 
 class Wait(unittest.TestCase):
