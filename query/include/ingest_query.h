@@ -153,6 +153,23 @@ INGEST_QUERY_API int ingest_series_rolling(struct ingest_series *series, uint64_
                                            const char *statistics, const struct ingest_rules *rules,
                                            ingest_rolling_piece *piece, void *context);
 
+struct ingest_reduction {
+    uint64_t windows; /* that were full */
+    uint64_t above;   /* of them: those whose variance is above the threshold */
+    double largest;   /* variance; 0 where no window has one */
+};
+
+/* The variances of the windows of `rows` rows that end within [from, to), one element, as
+ * ingest_series_rolling() gives them, looked at and written nowhere: the largest, and how many are
+ * above the threshold. `rules` without a min_count; 64-bit
+ * integers beyond 2^53 are rounded. Windows begin anew after rows that were overwritten. Memory
+ * grows with the window, not with the range. Errors as ingest_series_statistics(); -EINVAL: also a
+ * window of no rows, or a min_count. After an error *ret_reduction holds nothing of use. */
+INGEST_QUERY_API int ingest_series_reduce(struct ingest_series *series, uint64_t from, uint64_t to,
+                                          uint64_t element, uint64_t rows,
+                                          const struct ingest_rules *rules, double threshold,
+                                          struct ingest_reduction *ret_reduction);
+
 #ifdef __cplusplus
 }
 #endif

@@ -43,6 +43,10 @@ class Window(ctypes.Structure):
     _fields_ = [("rows", ctypes.c_uint64), ("span_ns", ctypes.c_int64)]
 
 
+class Reduction(ctypes.Structure):
+    _fields_ = [("windows", ctypes.c_uint64), ("above", ctypes.c_uint64), ("largest", ctypes.c_double)]
+
+
 PIECE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_size_t,
                          ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.POINTER(ctypes.c_double)))
 
@@ -70,6 +74,13 @@ class Series:
         result = self.library.ingest_series_statistics(
             self.handle, ctypes.c_uint64(first), ctypes.c_uint64(to), ctypes.c_uint64(element),
             ctypes.byref(rules) if rules else None, ctypes.byref(found))
+        return found if result == 0 else result
+
+    def reduce(self, first, to, rows, threshold, element=0, rules=None):
+        found = Reduction()
+        result = self.library.ingest_series_reduce(
+            self.handle, ctypes.c_uint64(first), ctypes.c_uint64(to), ctypes.c_uint64(element), ctypes.c_uint64(rows),
+            ctypes.byref(rules) if rules else None, ctypes.c_double(threshold), ctypes.byref(found))
         return found if result == 0 else result
 
     def rolling(self, first, to, window, names, element=0, rules=None, stop_after=None):
@@ -103,6 +114,7 @@ class Library(unittest.TestCase):
         cls.store.add("long", cls.long, cls.times)
         cls.store.add("vector", np.arange(6000.0).reshape(1000, 3, 2), cls.times[:1000])
         cls.store.add("ring", np.arange(5000.0), cls.times[:5000], capacity=700)
+        cls.store.add("lapped", np.arange(5000.0), cls.times[:5000], capacity=700)
 
     @classmethod
     def tearDownClass(cls):
@@ -175,6 +187,32 @@ class Library(unittest.TestCase):
                     np.testing.assert_array_equal(columns[1], windows.max(axis=1))
                     scale = np.sqrt((windows.astype("longdouble") ** 2).mean(axis=1)).astype("f8")
                     self.assertLess(np.max(np.abs(columns[0] - windows.astype("longdouble").mean(axis=1)) / scale), 1e-14)
+
+    def test_reduced(self):
+        """As the variances that are written out; windows across chunks, with NaN, of every dtype and of an element."""
+        cases = [(dtype, 0, 3000, rows, 0) for dtype in DTYPES for rows in (1, 20, 500)]
+        cases += [("long", 1, 19998, rows, 0) for rows in (79, 80, 4097, 12000)]
+        cases += [("vector", 0, 1000, 100, 4), ("lapped", 4300, 5000, 200, 0)]
+        for name, first, to, rows, element in cases:
+            with self.open(name) as series:
+                for rules in (None, Rules(ddof=1), Rules(propagate_nan=1)):
+                    result, _, _, columns = series.rolling(first, to, Window(rows=rows), "var", element, rules)
+                    self.assertEqual(result, 0, name)
+                    wanted = columns[0][~np.isnan(columns[0])]
+                    threshold = np.quantile(wanted, 0.7) * (1 + 1e-9) if len(wanted) else 0
+                    found = series.reduce(first, to, rows, threshold, element, rules)
+                    said = (name, rows, rules and rules.ddof)
+                    self.assertEqual(found.windows, to - first - rows + 1, said)
+                    np.testing.assert_allclose(found.largest, wanted.max() if len(wanted) else 0, rtol=1e-12, err_msg=str(said))
+                    self.assertEqual(found.above, np.count_nonzero(wanted > threshold), said)
+
+    def test_reduced_of_nothing(self):
+        with self.open("long") as series:
+            self.assertEqual(series.reduce(0, 10, 11, 0).windows, 0)
+            self.assertEqual(series.reduce(7, 7, 1, 0).windows, 0)
+            for first, to, rows, element, rules in ((0, 10, 0, 0, None), (0, 20001, 5, 0, None), (0, 10, 5, 1, None),
+                                                    (0, 10, 5, 0, Rules(min_count=1))):
+                self.assertEqual(series.reduce(first, to, rows, 0, element, rules), -EINVAL, (first, to, rows))
 
     def test_rolling_by_time(self):
         with self.open("long") as series:
