@@ -67,8 +67,8 @@ static int next_record(struct queue *queue, struct queue_record *ret_record)
         if (result < 0 && result != -ENOENT)
             return result;
         if (result == 0) {
-            if (is_last)
-                queue->cursor.end = queue->segments[index].bytes;
+            /* It may have grown since it was opened, also when another one is the last by now. */
+            queue->cursor.end = queue->segments[index].bytes;
             result = queue_reader_next(&queue->cursor, ret_record);
             queue->cursor_lost_bytes += queue->cursor.lost_bytes;
             queue->cursor.lost_bytes = 0;

@@ -17,7 +17,7 @@ import time
 
 import numpy as np
 
-from ingest_daemon import PATIENCE_S, Daemon, program
+from ingest_daemon import PATIENCE_S, Daemon, program, read_rows
 from queue_files import BATCH, read_queue
 
 CONFIG = """[flush]
@@ -97,6 +97,9 @@ class Run:
             if header["session"] != self.session:
                 raise Failure("the session changed from %x to %x" % (self.session, header["session"]))
         if not batches:
+            # Whatever was taken is durable, and its files are gone.
+            if os.path.isdir(os.path.join(self.daemon.store, "series", "s")):
+                self.taken = max(self.taken, len(read_rows(self.daemon.store, "s")))
             return
         header, frame = batches[-1]
         self.gaps += header["sequence"] - header["previous"] > 1000

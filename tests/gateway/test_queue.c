@@ -50,6 +50,24 @@ static void test_a_kill_leaves_what_was_written(void **state)
     assert_int_equal(context->loss_count, 0);
 }
 
+/* The reader has come to the end of the newest file; more is written to it, and then another file
+ * is begun. */
+static void test_a_file_that_grew_before_the_next(void **state)
+{
+    struct queue_context *context = *state;
+    context->limit_bytes = QUEUE_BYTES_MIN;
+    open_queue(context);
+    append(context, 1);
+    expect(context, 1, 1);
+    expect_end(context);
+    while (context->queue.segment_count < 3)
+        append(context, 1);
+    assert_true(context->queue.segments[1].first > 3);
+    expect(context, 2, context->queue.last);
+    expect_end(context);
+    assert_int_equal(context->loss_count, 0);
+}
+
 /* What was removed is not missed, also when nothing was written after it. */
 static void test_a_kill_after_files_were_removed(void **state)
 {
@@ -268,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         QUEUE_TEST(test_batches_come_back_in_order),
         QUEUE_TEST(test_a_kill_leaves_what_was_written),
+        QUEUE_TEST(test_a_file_that_grew_before_the_next),
         QUEUE_TEST(test_a_kill_after_files_were_removed),
         QUEUE_TEST(test_one_has_the_queue),
         QUEUE_TEST(test_it_is_bounded),
