@@ -1,4 +1,4 @@
-/* command_over.h - stats and resample with --over elements or all. */
+/* command_over.h - stats, resample and rolling with --over elements or all. */
 #ifndef INGEST_COMMAND_OVER_H
 #define INGEST_COMMAND_OVER_H
 

@@ -1,3 +1,4 @@
+#include "command_over.h"
 #include "follow_command.h"
 #include "progress.h"
 #include "row_command.h"
@@ -85,6 +86,8 @@ static int write_followed(const struct query_options *options, struct followed *
 int command_rolling(const struct query_options *options)
 {
     const char *names[STATISTICS_MAX];
+    if (options->over != OVER_TIME)
+        return command_over(options);
     statistics_names(options, names);
     if (options->follow)
         return follow_command_run(options, names, options->statistics_count, write_followed);

@@ -2,6 +2,7 @@
 #include "clock_ns.h"
 #include "mapped_array.h"
 #include "query_options.h"
+#include "statistics_cells.h"
 #include "units.h"
 
 #include <string.h>
@@ -136,8 +137,14 @@ int options_convert_over(enum query_command command, const char *const values[OP
         return query_error(EX_USAGE, "--over all is of stats");
     if (options->over != OVER_TIME && values[OPTION_WEIGHT] != NULL)
         return query_error(EX_USAGE, "--over %s and --weight cannot be given together", over);
-    if (options->over != OVER_TIME && values[OPTION_ROLLING] != NULL)
-        return query_error(EX_USAGE, "--over %s and --rolling cannot be given together", over);
+    if (options->over != OVER_TIME && options->window.given &&
+        statistics_quantiles(options, NULL) > 0)
+        return query_error(EX_USAGE,
+                           "a rolling window --over %s has no median and percentiles; "
+                           "resample --every D --over %s has them of buckets",
+                           over, over);
+    if (options->over != OVER_TIME && options->follow)
+        return query_error(EX_USAGE, "--over %s and --follow cannot be given together", over);
     if (options->over != OVER_TIME && (options->wide || options->fill != FILL_NONE))
         return query_error(EX_USAGE, "--over %s does not go with --wide and --fill", over);
     if (command == COMMAND_STATS && options->over != OVER_ELEMENTS && values[OPTION_TIMES] != NULL)

@@ -151,15 +151,15 @@ static char *subtitle_text(const struct query_options *options, struct series_ro
         statistics[i] = options->statistics[i].text;
     char *list = join(statistics, options->statistics_count, ", ");
     char *text = NULL;
-    char length[40];
-    if (options->over != OVER_TIME)
-        snprintf(length, sizeof length, "elements");
-    else if (options->window.rows > 0)
+    char length[40] = "";
+    if (options->window.rows > 0)
         snprintf(length, sizeof length, "%" PRIu64 " samples", options->window.rows);
-    else
+    else if (options->window.given)
         units_format_duration(options->window.span_ns, length, sizeof length);
-    if (list == NULL || asprintf(&text, "%s%s%s over %s", element, element[0] != '\0' ? ", " : "",
-                                 list, length) < 0)
+    bool elements = options->over != OVER_TIME;
+    if (list == NULL || asprintf(&text, "%s%s%s over %s%s%s", element,
+                                 element[0] != '\0' ? ", " : "", list, elements ? "elements" : "",
+                                 elements && options->window.given ? " of " : "", length) < 0)
         text = NULL;
     free(list);
     return text;

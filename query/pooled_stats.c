@@ -1,6 +1,7 @@
 #include "pooled_stats.h"
 
 #include "bucket.h"
+#include "pooled_window.h"
 #include "statistics_cells.h"
 #include "stats_select.h"
 
@@ -19,6 +20,7 @@ struct pooled_stats {
     enum stats_kind kind;
     enum pool_unit unit;
     struct bucket bucket;
+    struct pooled_window window; /* of rows, with options->window */
     struct rows_chunk chunk;
     size_t at;                  /* the next row of the chunk; all taken when it is chunk.count */
     struct stats_state *states; /* one for each row of a chunk, while its parts come */
@@ -55,6 +57,7 @@ int pooled_stats_open(const struct query_options *options, struct series_rows *r
     pooled->unit = options->over == OVER_ALL ? POOL_ALL
                    : options->every_ns > 0   ? POOL_BUCKET
                                              : POOL_ROW;
+    pooled_window_init(&pooled->window, pooled->kind, options->window, options->step);
     pooled->quantiles_count = statistics_quantiles(options, fractions);
     pooled->states = calloc(SERIES_ROWS_CHUNK_MAX, sizeof *pooled->states);
     void *memory =
@@ -79,6 +82,7 @@ void pooled_stats_close(struct pooled_stats *pooled)
 {
     if (pooled == NULL)
         return;
+    pooled_window_free(&pooled->window);
     free(pooled->states);
     free(pooled->select);
     free(pooled);
@@ -214,7 +218,8 @@ static bool ends_before(struct pooled_stats *pooled)
     return false;
 }
 
-int pooled_stats_next(struct pooled_stats *pooled, struct pooled_set *ret_set)
+/* pooled_stats_next() without windows. */
+static int next_set(struct pooled_stats *pooled, struct pooled_set *ret_set)
 {
     if (pooled->set.state != NULL)
         begin_set(pooled);
@@ -252,4 +257,27 @@ int pooled_stats_next(struct pooled_stats *pooled, struct pooled_set *ret_set)
             return 1;
         }
     }
+}
+
+/* The same with windows: the next row that ends one. */
+static int next_window(struct pooled_stats *pooled, struct pooled_set *ret_set)
+{
+    const struct stats_state *state = NULL;
+    while (state == NULL) {
+        uint64_t behind = pooled->first + 1;
+        int more = next_set(pooled, ret_set);
+        if (more <= 0)
+            return more;
+        if (pooled->first != behind)
+            pooled_window_clear(&pooled->window); /* no window spans rows that were lost */
+        if (pooled_window_add(&pooled->window, ret_set->time_ns, ret_set->state, &state) < 0)
+            return fail(pooled, query_error(QUERY_FAILED, "out of memory for the window"));
+    }
+    ret_set->state = state;
+    return 1;
+}
+
+int pooled_stats_next(struct pooled_stats *pooled, struct pooled_set *ret_set)
+{
+    return pooled->options->window.given ? next_window(pooled, ret_set) : next_set(pooled, ret_set);
 }

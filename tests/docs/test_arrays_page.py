@@ -27,7 +27,7 @@ class Arrays(unittest.TestCase):
                                          stderr=subprocess.STDOUT, text=True, timeout=120, env=dict(os.environ, TZ="UTC"))
                     self.assertEqual(run.stdout, printed, command)
                     commands += 1
-        self.assertEqual(commands, 8)
+        self.assertEqual(commands, 9)
 
 
 if __name__ == "__main__":

@@ -262,6 +262,43 @@ class Over(ArrayTest):
             got, times = self.npy("resample", *options, "--over", "elements", "--period", "300ms", "--every", "1s", "--stat", stat)
             self.assertEqual(times.tolist(), (np.unique(buckets) * 10**9).tolist())
             self.close(got, of_buckets[:, columns], what)
+        self.check_windows(options, array, what)
+
+    def check_windows(self, options, array, what):
+        rng = random.Random(SEED + array.size)
+        rows, step = min(rng.randint(1, 60), len(array)), rng.randint(1, 3)
+        windows = self.sets([array[end - rows:end] for end in range(rows, len(array) + 1, step)])[:, :9]
+        rolling = ("rolling", *options, "--over", "elements", "--stat", STAT, "--step", step)
+        self.close(self.number_rows(*rolling, "--window", rows), windows, what)
+        # With a row each 300 ms, a span holds the rows of it, and the first full one is that long after the first row.
+        got, times = self.npy(*rolling, "--period", "300ms", "--window", "%dms" % (300 * rows - 100))
+        spans = [array[max(end - rows, 0):end] for end in range(rows + 1, len(array) + 1, step)]
+        self.close(got, self.sets(spans)[:, :9] if spans else np.zeros((0, 9)), what)
+        self.assertEqual(times.tolist(), [(end - 1) * 300_000_000 for end in range(rows + 1, len(array) + 1, step)])
+
+    def test_windows_follow_an_outlier(self):
+        """It leaves no trace in the windows after it; constants have no variance at all; integers are exact."""
+        array = np.full((400, 7), 0.1)
+        array[37, 3] = 1e17
+        got = self.number_rows("rolling", *self.save(array), "--over", "elements", "--window", 20, "--stat", "mean,var,max")
+        self.assertEqual(got.shape, (381, 3))
+        clean = np.r_[np.arange(0, 18), np.arange(38, 381)]
+        self.assertEqual(np.unique(got[clean], axis=0).tolist(), [[0.1, 0, 0.1]])
+        self.assertTrue((got[18:38, 2] == 1e17).all())
+        array = np.full((60, 3), 2**62 + 1, dtype="i8")
+        rows = self.csv("rolling", *self.save(array), "--over", "elements", "--window", 50, "--stat", "sum,max,count")[1]
+        self.assertEqual(rows, [[str(49 + i), str(150 * (2**62 + 1)), str(2**62 + 1), "150"] for i in range(11)])
+
+    def test_windows_with_rules(self):
+        array = np.arange(24, dtype="f8").reshape(6, 4)
+        array[2] = np.nan
+        rolling = ("rolling", *self.save(array), "--over", "elements", "--window", 2, "--stat", "mean,count,missing")
+        self.assertEqual(self.csv(*rolling)[1], [["1", "3.5", "8", "0"], ["2", "5.5", "4", "4"], ["3", "13.5", "4", "4"],
+                                                 ["4", "15.5", "8", "0"], ["5", "19.5", "8", "0"]])
+        self.assertEqual([row[1] for row in self.csv(*rolling, "--min-count", 5)[1]], ["3.5", "nan", "nan", "15.5", "19.5"])
+        self.assertEqual([row[1] for row in self.csv(*rolling, "--nan", "propagate")[1]], ["3.5", "nan", "nan", "15.5", "19.5"])
+        self.assertEqual(self.csv(*rolling, "--element", "0,3", "--last", 3)[1], [["4", "15.5", "4", "0"], ["5", "19.5", "4", "0"]])
+        self.assertEqual(self.csv(*rolling[:-3], 7, "--stat", "mean")[1], [])
 
     def test_small_rows(self):
         rng = np.random.default_rng(SEED)
@@ -309,13 +346,22 @@ class Over(ArrayTest):
         plain = self.query("plot", *self.save(np.sqrt((array ** 2).mean(1)), "rms.npy"), "--height", 9, "--width", 80).decode()
         self.assertIn("rms over elements", ours)
         self.assertEqual(ours.splitlines()[1:], plain.splitlines()[1:])
+        ours = self.query("plot", *self.save(array), "--over", "elements", "--stat", "rms", "--rolling", 20, "--height", 9, "--width", 80).decode()
+        windows = np.sqrt((np.lib.stride_tricks.sliding_window_view(array, 20, 0) ** 2).mean((1, 2)))
+        self.assertIn("rms over elements of 20 samples", ours)
+        plain = self.query("plot", *self.save(np.r_[np.full(19, np.nan), windows], "rms.npy"), "--height", 9, "--width", 80).decode()
+        self.assertEqual([line[8:] for line in ours.splitlines()[1:-1]], [line[8:] for line in plain.splitlines()[1:-1]])
 
     def test_mistakes(self):
         a = self.save(np.zeros((5, 4)))
         self.refused(64, "--over", "stats", *a, "--over", "axis")
         self.refused(64, "--over all is of stats", "plot", *a, "--over", "all")
         self.refused(64, "--over elements and --weight", "stats", "x", "--over", "elements", "--weight", "time")
-        self.refused(64, "--over elements and --rolling", "plot", *a, "--over", "elements", "--rolling", 5)
+        self.refused(64, "--over all is of stats", "rolling", *a, "--over", "all", "--window", 5)
+        self.refused(64, "--over elements and --weight", "rolling", "x", "--over", "elements", "--window", 5, "--weight", "time")
+        self.refused(64, "--over elements and --follow", "rolling", "x", "--over", "elements", "--window", 5, "--follow")
+        self.refused(64, "has no median and percentiles; resample --every D --over elements has them of buckets",
+                     "rolling", *a, "--over", "elements", "--window", 5, "--stat", "mean,p95")
         self.refused(64, "does not take --times without --over", "stats", "x", "--times", "t.npy", "--format", "npy")
 
 
@@ -353,6 +399,18 @@ class OverSeries(QueryTest):
                 self.assertEqual(at.tolist(), np.unique(times // 10**9 * 10**9).tolist())
                 want = [x[times // 10**9 * 10**9 == t].mean() for t in at]
                 np.testing.assert_allclose(got[:, 1], want, rtol=1e-12, atol=1e-13)
+
+    def test_windows_of_samples(self):
+        for name, values in self.values.items():
+            times = self.times[-128:] if name == "ring" else self.times[: len(values)]
+            x = values.reshape(len(values), -1).astype(float)
+            for window in ("5", "500ms"):
+                got, at = self.npy("rolling", name, "--over", "elements", "--window", window, "--stat", "mean,std,max,count")
+                begin = 4 if window == "5" else 5
+                self.assertEqual(at.tolist(), times[begin:].tolist())
+                sets = [x[end - 4 : end + 1] for end in range(begin, len(x))]
+                want = np.array([[part.mean(), part.std(), part.max(), part.size] for part in sets])
+                np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
 
     def test_several_series(self):
         header, rows = self.csv("stats", "v", "s", "--over", "elements", "--stat", "max", "--last", 2)

@@ -231,6 +231,34 @@ class Follow(unittest.TestCase):
             stop.set()
             writer.join()
 
+    def test_no_window_spans_what_was_overwritten(self):
+        self.store.create("w", "i8", clock="explicit", capacity=400_000)
+        written = 0
+        for over in ("time", "elements"):
+            written = self.append_numbers("w", written, 400_000)
+            first = written - 400_000
+            command = [program("ingest-query"), "rolling", "w", "--window", "50", "--over", over, "--stat", "min,max,count",
+                       "--format", "csv", "--time", "ns", "--store", self.store.path]
+            run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            lines = [run.stdout.readline() for _ in range(2)]
+            # The pipe is full by now, and of the rows behind what is in it most go.
+            written = self.append_numbers("w", written, 300_000)
+            output, errors = run.stdout.read(), run.stderr.read()
+            self.assertEqual(run.wait(PATIENCE_S), 0, errors)
+            run.stdout.close()
+            run.stderr.close()
+            self.assertIn("rows were overwritten", errors)
+            rows = np.array([[int(cell) for cell in line.split(",")] for line in lines[1:] + output.splitlines()])
+            self.assertEqual(rows[[0, -1], 2].tolist(), [first + 49, first + 399_999])
+            self.assertTrue((rows[:, 2] - rows[:, 1] == 49).all())
+            self.assertTrue((rows[:, 3] == 50).all())
+            self.assertEqual((np.diff(rows[:, 2]) != 1).sum(), 1)
+
+    def append_numbers(self, name, first, count):
+        numbers = np.arange(first, first + count)
+        self.store.append(name, numbers, T0 + numbers * 10)
+        return first + count
+
 
 if __name__ == "__main__":
     unittest.main()
