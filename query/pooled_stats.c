@@ -71,9 +71,9 @@ int pooled_stats_open(const struct query_options *options, struct series_rows *r
         pooled->select =
             stats_select_init(memory, pooled->kind, fractions, pooled->quantiles_count);
     stats_state_clear(&pooled->total, pooled->kind);
-    /* A bucket's end shows at a row's beginning, and a quantile looks at a set again and again:
-     * both want one row after the other. */
-    series_rows_split(rows, pooled->unit != POOL_BUCKET && pooled->select == NULL);
+    /* Quantiles look at a set again and again: unless it is all rows, they want one row after the
+     * other. */
+    series_rows_split(rows, pooled->select == NULL || pooled->unit == POOL_ALL);
     *ret_pooled = pooled;
     return 0;
 }
@@ -112,12 +112,19 @@ static void add_values(struct pooled_stats *pooled, struct stats_state *state)
     }
 }
 
+/* True when the chunk has the last part of its rows. */
+static bool has_row_ends(const struct pooled_stats *pooled)
+{
+    const struct rows_chunk *chunk = &pooled->chunk;
+    return chunk->from_element + chunk->width == series_rows_elements(pooled->rows);
+}
+
 /* Takes in row number `at`; true when all of it is there. */
 static bool add_row(struct pooled_stats *pooled)
 {
     const struct rows_chunk *chunk = &pooled->chunk;
     struct stats_state *state = &pooled->states[pooled->at];
-    bool ends = chunk->from_element + chunk->width == series_rows_elements(pooled->rows);
+    bool ends = has_row_ends(pooled);
     if (chunk_is_whole(pooled)) {
         add_values(pooled, &pooled->total);
     } else {
@@ -209,7 +216,10 @@ static int forget_part(struct pooled_stats *pooled)
 static bool ends_before(struct pooled_stats *pooled)
 {
     int64_t time_ns = pooled->chunk.times_ns[pooled->at];
-    if (pooled->unit != POOL_BUCKET || pooled->chunk.from_element > 0)
+    if (pooled->unit != POOL_BUCKET)
+        return false;
+    /* The set gets a row with its last part, and quantiles with its first one already. */
+    if (pooled->select != NULL ? pooled->chunk.from_element > 0 : !has_row_ends(pooled))
         return false;
     if (pooled->rows_count > 0 && time_ns >= pooled->bucket.end_ns)
         return true;
@@ -227,8 +237,7 @@ static int next_set(struct pooled_stats *pooled, struct pooled_set *ret_set)
         int ended = 0;
         if (pooled->at == pooled->chunk.count) {
             const struct rows_chunk *chunk = &pooled->chunk;
-            bool is_part = chunk->count > 0 &&
-                           chunk->from_element + chunk->width < series_rows_elements(pooled->rows);
+            bool is_part = chunk->count > 0 && !has_row_ends(pooled);
             int more = series_rows_next(pooled->rows, &pooled->chunk);
             if (more < 0)
                 return fail(pooled, series_rows_exit_code(pooled->rows));
