@@ -158,10 +158,14 @@ void verify_last_time(struct verify_work *work)
         word_ns = reader_head_word(reader, HEAD_LAST_TIME_NS);
         atomic_thread_fence(memory_order_acquire);
         uint64_t frontier = (uint64_t)reader_head_word(reader, HEAD_FRONTIER);
-        if (frontier != snapshot.count || snapshot.count == 0 || word_ns == snapshot.last_time_ns)
+        if (frontier != snapshot.count || word_ns == snapshot.last_time_ns)
             return;
     }
-    verify_report(work, SERIES_HEAD_FILE,
-                  "the last time %" PRId64 " is not the last row's, %" PRId64, word_ns,
-                  snapshot.last_time_ns);
+    if (snapshot.count == 0)
+        verify_report(work, SERIES_HEAD_FILE, "the last time is %" PRId64 ", and there is no row",
+                      word_ns);
+    else
+        verify_report(work, SERIES_HEAD_FILE,
+                      "the last time %" PRId64 " is not the last row's, %" PRId64, word_ns,
+                      snapshot.last_time_ns);
 }
