@@ -175,10 +175,10 @@ ALWAYS_INLINE struct chunk_state chunk_of(const struct stats_tiles *state, const
 
 /* What becomes of a tile's rows: they are written out or reduced. */
 struct tile_use {
-    bool reduce;
-    double *ret_means, *ret_vars; /* ret_vars: NULL when nobody wants them */
     vec largest, threshold;
     uint64_t above;
+    double *ret_means, *ret_vars; /* ret_vars: NULL when nobody wants them */
+    bool reduce;
 };
 
 ALWAYS_INLINE void use_tile(struct tile_use *use, size_t tile, const vec means[TILE_ROWS],

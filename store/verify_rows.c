@@ -147,7 +147,7 @@ int verify_runs(struct verify_work *work, const struct reader_snapshot *snapshot
 void verify_last_time(struct verify_work *work)
 {
     struct reader *reader = work->reader;
-    struct reader_snapshot snapshot;
+    struct reader_snapshot snapshot = {0};
     int64_t word_ns = 0;
     unsigned looks = work->is_live ? LAST_TIME_LOOKS : 1;
     for (unsigned look = 0; look < looks; look++) {
