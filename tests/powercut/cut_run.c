@@ -111,14 +111,47 @@ static int compare_positions(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Where power fails: anywhere, but more often just behind a promise and just before a flush, when
- * the most is in the air. */
+static bool is_rename(const struct cut_entry *entry)
+{
+    struct power_mark mark;
+    if (entry->kind != BLOCK_LOG_MARK || entry->length != sizeof mark)
+        return false;
+    memcpy(&mark, entry->bytes, sizeof mark);
+    for (size_t i = 0; i < MODEL_SERIES; i++)
+        if (mark.series[i].is_moving)
+            return true;
+    return false;
+}
+
+/* In the middle of a rename; log->count when there is none. */
+static size_t pick_rename(struct machine *machine, const struct cut_log *log)
+{
+    size_t renames = 0;
+    for (size_t i = 0; i < log->count; i++)
+        renames += is_rename(&log->entries[i]) ? 1 : 0;
+    if (renames == 0)
+        return log->count;
+    size_t wanted = dice(machine, renames);
+    size_t begin = 0;
+    for (size_t i = 0; i < log->count; i++)
+        if (is_rename(&log->entries[i]) && wanted-- == 0)
+            begin = i;
+    size_t end = begin + 1;
+    while (end < log->count && log->entries[end].kind != BLOCK_LOG_MARK)
+        end++;
+    return begin + 1 + dice(machine, end - begin);
+}
+
+/* Where power fails: anywhere, but more often just behind a promise, just before a flush, when the
+ * most is in the air, and in a rename. */
 static size_t pick_position(struct machine *machine, const struct cut_log *log)
 {
     size_t position = dice(machine, log->count + 1);
-    uint64_t kind = dice(machine, 4);
+    uint64_t kind = dice(machine, 5);
     if (kind < 2)
         return position;
+    if (kind == 4)
+        return pick_rename(machine, log);
     while (position < log->count &&
            log->entries[position].kind != (kind == 2 ? BLOCK_LOG_MARK : BLOCK_LOG_FLUSH))
         position++;

@@ -37,13 +37,14 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void found(int what, cons
 }
 
 /* Rows [first, count) of the snapshot are those of this life of the series. */
-static bool rows_are(struct reader *reader, const struct model_series *series, uint32_t generation,
+static bool rows_are(struct reader *reader, size_t number, uint32_t generation,
                      const struct reader_snapshot *snapshot, uint64_t *ret_false)
 {
     static unsigned char values[MODEL_ROWS_MAX * MODEL_SAMPLE_MAX];
     static unsigned char wanted[MODEL_ROWS_MAX * MODEL_SAMPLE_MAX];
     static int64_t times_ns[MODEL_ROWS_MAX];
     static int64_t wanted_ns[MODEL_ROWS_MAX];
+    const struct model_series *series = &gateways.model.series[number];
     size_t row_bytes = series_type_sample_bytes(&series->type);
     for (uint64_t at = snapshot->first; at < snapshot->count;) {
         uint64_t rows = snapshot->count - at;
@@ -53,7 +54,7 @@ static bool rows_are(struct reader *reader, const struct model_series *series, u
         int result = reader_copy(reader, at, at + rows, values, times_ns, &valid);
         if (result < 0 || valid != at)
             found(FOUND_WRONG, "%s: rows %" PRIu64 " to %" PRIu64 " cannot be read: %s",
-                  series->name, at, at + rows, strerror(-result));
+                  gateways_name(&gateways, number), at, at + rows, strerror(-result));
         model_rows(series, generation, at, rows, wanted, wanted_ns);
         for (uint64_t i = 0; i < rows; i++) {
             *ret_false = at + i;
@@ -80,29 +81,28 @@ static uint64_t rows_sent(size_t number, bool *ret_is_known)
 static void check_count(size_t number, uint64_t count, const struct power_mark *mark)
 {
     const struct model_series *series = &gateways.model.series[number];
+    const char *name = gateways_name(&gateways, number);
     bool is_known;
     uint64_t sent = rows_sent(number, &is_known);
     if (!is_known || count == sent)
         return;
     if (count < sent)
-        found(FOUND_LOST, "%s has %" PRIu64 " rows, its sessions say %" PRIu64, series->name, count,
-              sent);
+        found(FOUND_LOST, "%s has %" PRIu64 " rows, its sessions say %" PRIu64, name, count, sent);
     if (mark->is_whole)
-        found(FOUND_FALSE, "%s has %" PRIu64 " rows, its sessions say %" PRIu64, series->name,
-              count, sent);
+        found(FOUND_FALSE, "%s has %" PRIu64 " rows, its sessions say %" PRIu64, name, count, sent);
     if (series->session == MODEL_SHARED)
         return;
     struct model_cursor cursor = gateways.cursor[number];
     while (cursor.rows < count)
         model_cursor_move(&gateways.model, series, &cursor, cursor.sequence + 1);
     if (cursor.rows != count)
-        found(FOUND_FALSE, "%s ends with row %" PRIu64 ", in the middle of a batch", series->name,
-              count);
+        found(FOUND_FALSE, "%s ends with row %" PRIu64 ", in the middle of a batch", name, count);
 }
 
 static void check_series(const char *path, size_t number, const struct power_mark *mark)
 {
     const struct model_series *series = &gateways.model.series[number];
+    const char *name = gateways_name(&gateways, number);
     bool is_promised = mark->series[number].is_promised;
     uint64_t durable = mark->series[number].durable;
     struct reader *reader = NULL;
@@ -110,32 +110,30 @@ static void check_series(const char *path, size_t number, const struct power_mar
     struct error_text error = {{0}};
     if (gateways.series[number] == NULL) {
         if (is_promised)
-            found(FOUND_LOST, "%s is not there; %" PRIu64 " rows were durable", series->name,
-                  durable);
+            found(FOUND_LOST, "%s is not there; %" PRIu64 " rows were durable", name, durable);
         return;
     }
     if (series_broken(gateways.series[number]) != NULL)
-        found(FOUND_WRONG, "%s: %s", series->name, series_broken(gateways.series[number]));
-    int result = reader_open(path, series->name, &reader, &error);
+        found(FOUND_WRONG, "%s: %s", name, series_broken(gateways.series[number]));
+    int result = reader_open(path, name, &reader, &error);
     if (result == 0)
         result = reader_snapshot(reader, &snapshot);
     if (result < 0)
-        found(FOUND_WRONG, "%s cannot be read: %s %s", series->name, strerror(-result), error.text);
+        found(FOUND_WRONG, "%s cannot be read: %s %s", name, strerror(-result), error.text);
     if (snapshot.count < durable)
-        found(FOUND_LOST, "%s has %" PRIu64 " rows, %" PRIu64 " were durable", series->name,
-              snapshot.count, durable);
+        found(FOUND_LOST, "%s has %" PRIu64 " rows, %" PRIu64 " were durable", name, snapshot.count,
+              durable);
     if (snapshot.first > model_first_kept(series, snapshot.count))
         found(FOUND_LOST, "%s has rows %" PRIu64 " to %" PRIu64 ", and should begin with %" PRIu64,
-              series->name, snapshot.first, snapshot.count,
-              model_first_kept(series, snapshot.count));
+              name, snapshot.first, snapshot.count, model_first_kept(series, snapshot.count));
     uint64_t row = 0;
     uint32_t newest = mark->series[number].generation;
     uint32_t oldest = is_promised ? newest : mark->series[number].oldest;
     uint32_t generation = newest;
-    while (!rows_are(reader, series, generation, &snapshot, &row)) {
+    while (!rows_are(reader, number, generation, &snapshot, &row)) {
         if (generation-- == oldest)
-            found(FOUND_FALSE, "%s: row %" PRIu64 " of [%" PRIu64 ", %" PRIu64 ") is false",
-                  series->name, row, snapshot.first, snapshot.count);
+            found(FOUND_FALSE, "%s: row %" PRIu64 " of [%" PRIu64 ", %" PRIu64 ") is false", name,
+                  row, snapshot.first, snapshot.count);
     }
     gateways.generation[number] = generation;
     reader_close(reader);
@@ -163,7 +161,7 @@ static void verify(const char *path)
     const struct verify_sink sink = {.finding = finding};
     for (size_t i = 0; i < MODEL_SERIES; i++)
         if (gateways.series[i] != NULL)
-            verify_series(path, gateways.model.series[i].name, &sink, NULL);
+            verify_series(path, gateways_name(&gateways, i), &sink, NULL);
 }
 
 /* The recovered store takes more, and still tells the truth. */

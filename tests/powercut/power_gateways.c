@@ -24,6 +24,48 @@ static bool is_durable(uint64_t session, uint64_t sequence, void *context)
            sequence <= gateways->mark.sessions[session - 1];
 }
 
+const char *gateways_name(const struct gateways *gateways, size_t number)
+{
+    return gateways->model.series[number].names[gateways->mark.series[number].name];
+}
+
+static struct series *find(const struct gateways *gateways, const char *name)
+{
+    return store_find(gateways->store, name, strlen(name));
+}
+
+int gateways_rename(struct gateways *gateways, size_t number)
+{
+    unsigned other = !gateways->mark.series[number].name;
+    int result = store_rename(gateways->store, gateways->series[number],
+                              gateways->model.series[number].names[other],
+                              &gateways->series[number], &gateways->error);
+    if (result == 0)
+        gateways->mark.series[number].name = other;
+    return result;
+}
+
+/* Finds a series, by the name that a rename leaves it with. */
+static int find_series(struct gateways *gateways, size_t number)
+{
+    bool is_moving = gateways->mark.series[number].is_moving;
+    unsigned name = gateways->mark.series[number].name;
+    struct series *here = find(gateways, gateways->model.series[number].names[name]);
+    struct series *there = find(gateways, gateways->model.series[number].names[!name]);
+    gateways->series[number] = here;
+    gateways->mark.series[number].is_moving = false;
+    if (there == NULL)
+        return 0;
+    if (!is_moving)
+        return error_set(&gateways->error, -EPROTO, "%s has its other name",
+                         gateways_name(gateways, number));
+    if (here != NULL)
+        return gateways_rename(gateways, number);
+    gateways->series[number] = there;
+    gateways->mark.series[number].name = !name;
+    return 0;
+}
+
 int gateways_open(struct gateways *gateways, const char *path, uint64_t seed,
                   const struct power_mark *mark)
 {
@@ -43,7 +85,9 @@ int gateways_open(struct gateways *gateways, const char *path, uint64_t seed,
         return result;
     for (size_t i = 0; i < MODEL_SERIES; i++) {
         const struct model_series *series = &gateways->model.series[i];
-        gateways->series[i] = store_find(gateways->store, series->name, strlen(series->name));
+        result = find_series(gateways, i);
+        if (result < 0)
+            return result;
         gateways->generation[i] = mark->series[i].generation;
         if (gateways->series[i] != NULL)
             series_set_rule(gateways->series[i], &series->rule, NULL);
@@ -59,9 +103,9 @@ int gateways_open(struct gateways *gateways, const char *path, uint64_t seed,
 static int create(struct gateways *gateways, size_t number)
 {
     const struct model_series *series = &gateways->model.series[number];
-    return store_create(gateways->store, series->name, strlen(series->name), &series->type,
-                        &series->rule, INT64_C(1000000000), &gateways->series[number],
-                        &gateways->error);
+    const char *name = gateways_name(gateways, number);
+    return store_create(gateways->store, name, strlen(name), &series->type, &series->rule,
+                        INT64_C(1000000000), &gateways->series[number], &gateways->error);
 }
 
 /* Rows of a series, ready to be sent. */
@@ -98,7 +142,8 @@ static int append(struct gateways *gateways, size_t number, const struct rows *r
     struct series_append_result appended;
     int result = series_append(series, &rows->block, session, sequence, ARRIVAL_NS, &appended);
     if (result < 0)
-        return error_set_errno(&gateways->error, result, "append to %s %s", model->name,
+        return error_set_errno(&gateways->error, result, "append to %s %s",
+                               gateways_name(gateways, number),
                                series_broken(series) ? series_broken(series) : "");
     /* Sent again after a crash. */
     if (appended.duplicate && (before >= rows->first + count || model->session == MODEL_SHARED))
@@ -108,8 +153,8 @@ static int append(struct gateways *gateways, size_t number, const struct rows *r
                          "%s: sequence %" PRIu64 " of session %" PRIu64 " holds rows from %" PRIu64
                          ", the series has %" PRIu64 "; %" PRIu64 " of %" PRIu64
                          " were appended, %" PRIu64 " are late%s",
-                         model->name, sequence, session, rows->first, before, appended.appended,
-                         count, appended.late,
+                         gateways_name(gateways, number), sequence, session, rows->first, before,
+                         appended.appended, count, appended.late,
                          appended.duplicate ? "; it is called a duplicate" : "");
     return 0;
 }

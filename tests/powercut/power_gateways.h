@@ -18,7 +18,8 @@ struct gateways {
     struct power_mark mark;                   /* what was promised */
 };
 
-/* Opens the store of a model and goes on from there. 0 or -errno. */
+/* Opens the store of a model and goes on from there; renames that were cut are ended. 0 or -errno;
+ * -EPROTO: a series has a name that it should not have. */
 int gateways_open(struct gateways *gateways, const char *path, uint64_t seed,
                   const struct power_mark *mark);
 
@@ -31,6 +32,12 @@ int gateways_append_free(struct gateways *gateways, size_t number, uint64_t rows
 
 /* Deletes a series, so that its next life can begin. Only before the first batch is sent. */
 int gateways_delete(struct gateways *gateways, size_t number);
+
+/* Renames a series that is there to its other name. Only before the first batch is sent. */
+int gateways_rename(struct gateways *gateways, size_t number);
+
+/* The name that a series has, or will be made with. */
+const char *gateways_name(const struct gateways *gateways, size_t number);
 
 /* True when every series holds whole batches: none is cut in half. */
 bool gateways_are_whole(const struct gateways *gateways);

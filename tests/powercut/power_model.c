@@ -33,7 +33,8 @@ static struct model_series *add(struct model *model, size_t *count, const char *
                                     .session = session,
                                     .rows_max = 3,
                                     .run_rows = 2 + random_bits(&random) % 30};
-    snprintf(series->name, sizeof series->name, "%s", name);
+    snprintf(series->names[0], sizeof series->names[0], "%s", name);
+    snprintf(series->names[1], sizeof series->names[1], "moved/%s", name);
     series->type.clock = clock;
     series->type.dtype = dtypes[random_bits(&random) % (sizeof dtypes / sizeof dtypes[0])];
     if (random_bits(&random) % 4 == 0) {

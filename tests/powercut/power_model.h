@@ -22,7 +22,7 @@
 #define MODEL_SAMPLE_MAX   64 /* bytes */
 
 struct model_series {
-    char name[32];
+    char names[2][32]; /* is renamed from one to the other and back */
     struct series_type type;
     struct series_rule rule;
     uint64_t number;         /* in the model, from 1 */
@@ -81,6 +81,8 @@ struct power_mark {
         uint32_t oldest;      /* those before it were deleted for good */
         uint64_t is_promised; /* the newest is there, with `durable` rows at least */
         uint64_t durable;
+        uint32_t name;      /* which of its two it has */
+        uint32_t is_moving; /* to the other one: it may have that, or both */
     } series[MODEL_SERIES];
     uint64_t sessions[MODEL_SESSIONS]; /* durable up to this sequence */
 };

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define ROUNDS_A_TICK 24
+/* Of the series that are there at a start, so many are renamed. */
+#define RENAMES_ONE_IN 6
 
 /* A workload ends like one that is killed: with threads at work. */
 const char *__tsan_default_options(void);
@@ -145,6 +147,17 @@ static void begin_anew(size_t number)
     publish();
 }
 
+/* Moves a series that is there to its other name. */
+static void move(size_t number)
+{
+    struct gateways *gateways = &run.gateways;
+    gateways->mark.series[number].is_moving = true;
+    publish();
+    check("rename", gateways_rename(gateways, number));
+    gateways->mark.series[number].is_moving = false;
+    publish();
+}
+
 static void one_event(void)
 {
     struct gateways *gateways = &run.gateways;
@@ -228,9 +241,13 @@ int main(int argc, char **argv)
     publish();
     check("open", gateways_open(&run.gateways, path, start.seed, &start));
     check("adversary", power_adversary_begin(path, run.random ^ 1));
-    for (size_t i = 0; i < MODEL_SERIES; i++)
+    publish(); /* renames that were cut are done */
+    for (size_t i = 0; i < MODEL_SERIES; i++) {
         if (run.gateways.model.series[i].comes_and_goes)
             begin_anew(i);
+        else if (run.gateways.series[i] != NULL && dice(RENAMES_ONE_IN) == 0)
+            move(i);
+    }
     for (unsigned long i = 0; i < ticks; i++)
         one_tick();
     if (finishes)
