@@ -55,7 +55,7 @@ static bool is_sound(const struct queue_reader *reader, uint64_t offset,
         return false;
     if (header->kind != QUEUE_BATCH)
         return (header->kind == QUEUE_MARK || header->kind == QUEUE_CLOSED) &&
-               header->frame_bytes == 0;
+               header->frame_bytes == 0 && header->sequence == 0;
     return header->sequence > 0 && header->sequence <= QUEUE_SEQUENCE_MAX &&
            header->frame_bytes >= sizeof(struct wire_batch_header) &&
            header->frame_bytes % ALIGNMENT == 0 &&

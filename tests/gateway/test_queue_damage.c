@@ -271,6 +271,33 @@ static void test_a_record_within_a_frame(void **state)
     free(bytes);
 }
 
+/* Only batches have sequences. A mark that has one is no record, whatever its checksum says, and
+ * the numbers go on behind the batches. */
+static void test_a_mark_with_a_sequence(void **state)
+{
+    struct queue_context *context = *state;
+    size_t length;
+    uint8_t *bytes = make_file(context, 3, &length);
+    struct queue_record_header mark = {
+        .kind = QUEUE_MARK, .session = SESSION, .sequence = UINT64_MAX};
+    memcpy(mark.magic, queue_record_magic, sizeof mark.magic);
+    mark.header_crc32 = queue_record_crc32(&mark, length);
+    bytes = realloc(bytes, length + sizeof mark);
+    assert_non_null(bytes);
+    memcpy(bytes + length, &mark, sizeof mark);
+    start_from(context, bytes, length + sizeof mark);
+    open_queue(context);
+    uint64_t next = context->queue.next;
+    assert_true(next > 3);
+    expect(context, 1, 3);
+    append(context, 1);
+    expect(context, next, next);
+    expect_end(context);
+    assert_int_equal(context->loss_count, 1);
+    assert_true(context->losses[0].bytes == sizeof mark);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +309,7 @@ int main(void)
         QUEUE_TEST(test_nothing_readable),
         QUEUE_TEST(test_an_empty_last_file),
         QUEUE_TEST(test_a_record_within_a_frame),
+        QUEUE_TEST(test_a_mark_with_a_sequence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
