@@ -7,11 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 int queue_make_room(struct queue *queue, size_t frame_bytes)
 {
     const uint64_t overhead = sizeof(struct queue_file_header) + sizeof(struct queue_record_header);

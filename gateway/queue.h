@@ -132,6 +132,12 @@ void queue_skip(struct queue *queue);
 /* True when the cursor is at the end: what is appended next need not be read again. */
 bool queue_is_read(const struct queue *queue);
 
+/* Of two sequences. */
+static inline uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* queue_segments.c: what the other files of the queue need. */
 #define QUEUE_NAME_BYTES 32
 void queue_segment_name(uint64_t first, char ret_name[QUEUE_NAME_BYTES]);

@@ -33,7 +33,7 @@ static void report(const struct queue *queue, uint64_t first, uint64_t last, uin
 /* Sequences up to here are not missed. */
 static uint64_t passed(const struct queue *queue)
 {
-    return queue->cursor_sequence > queue->durable ? queue->cursor_sequence : queue->durable;
+    return later(queue->cursor_sequence, queue->durable);
 }
 
 static int open_segment(struct queue *queue)
@@ -82,14 +82,16 @@ static int next_record(struct queue *queue, struct queue_record *ret_record)
     }
 }
 
-/* Tells what is missing before a batch. */
+/* Tells what is missing before a record: each names the batch before it. */
 static void check_chain(struct queue *queue, const struct queue_record_header *header)
 {
     uint64_t before = passed(queue);
-    if (header->previous > before && header->previous < header->sequence)
+    if (header->previous > before) {
         report(queue, before + 1, header->previous, queue->cursor_lost_bytes);
-    else if (queue->cursor_lost_bytes > 0)
+        queue->cursor_sequence = header->previous;
+    } else if (queue->cursor_lost_bytes > 0) {
         report(queue, 0, 0, queue->cursor_lost_bytes);
+    }
     queue->cursor_lost_bytes = 0;
 }
 
@@ -112,9 +114,11 @@ int queue_peek(struct queue *queue, struct queue_record_header *ret_header)
             queue->cursor_lost_bytes += queue_record_end(&record) - record.offset;
             continue;
         }
-        if (record.header.kind != QUEUE_BATCH || record.header.sequence <= queue->cursor_sequence)
+        if (record.header.kind == QUEUE_BATCH && record.header.sequence <= queue->cursor_sequence)
             continue;
         check_chain(queue, &record.header);
+        if (record.header.kind != QUEUE_BATCH)
+            continue;
         queue->peeked = record;
         queue->has_peeked = true;
     }

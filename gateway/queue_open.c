@@ -92,6 +92,7 @@ struct survey {
 struct tail {
     uint64_t end; /* of the last whole record */
     bool is_closed;
+    bool is_damaged; /* somewhere, and not only behind that */
     bool is_this_boot;
 };
 
@@ -108,7 +109,7 @@ static bool frame_is_whole(const struct queue_reader *reader, const struct queue
     return record->header.frame_bytes == 0 || queue_reader_frame(reader, record, *buffer) == 0;
 }
 
-/* A number is used also when its frame is damaged. */
+/* A number is used also when its record is damaged: what comes behind names it. */
 static void note_record(struct survey *survey, const struct queue_record_header *header,
                         bool is_whole)
 {
@@ -116,10 +117,9 @@ static void note_record(struct survey *survey, const struct queue_record_header 
         survey->session = header->session;
     if (header->session != survey->session)
         return;
-    if (header->durable > survey->durable)
-        survey->durable = header->durable;
-    if (header->sequence >= survey->next_at_least)
-        survey->next_at_least = header->sequence + 1;
+    survey->durable = later(survey->durable, header->durable);
+    survey->next_at_least =
+        later(survey->next_at_least, later(header->previous, header->sequence) + 1);
     if (is_whole && header->sequence > survey->newest.sequence)
         survey->newest = *header;
 }
@@ -143,10 +143,8 @@ static int walk(const struct queue *queue, size_t index, struct survey *survey, 
         goto out;
     if (result == 0 && (survey->session == 0 || header.session == survey->session)) {
         survey->session = header.session;
-        if (header.durable > survey->durable)
-            survey->durable = header.durable;
-        if (header.first_sequence > survey->next_at_least)
-            survey->next_at_least = header.first_sequence;
+        survey->durable = later(survey->durable, header.durable);
+        survey->next_at_least = later(survey->next_at_least, header.first_sequence);
         if (tail != NULL) {
             const uint8_t unknown[QUEUE_BOOT_ID_BYTES] = {0};
             tail->end = sizeof header;
@@ -161,6 +159,7 @@ static int walk(const struct queue *queue, size_t index, struct survey *survey, 
         if (tail != NULL && is_whole) {
             tail->end = reader.offset;
             tail->is_closed = record.header.kind == QUEUE_CLOSED;
+            tail->is_damaged = reader.lost_bytes > 0;
         }
     }
 out:
@@ -238,7 +237,8 @@ static int continue_at(struct queue *queue, const struct tail *tail)
     if (is_torn || (!tail->is_closed && !tail->is_this_boot))
         queue->next += SEQUENCES_SKIPPED;
     queue->is_closed = tail->is_closed;
-    if (tail->end == 0 || !tail->is_this_boot || is_torn)
+    /* What is damaged may read otherwise when bytes follow: a frame's length then fits. */
+    if (tail->end == 0 || !tail->is_this_boot || is_torn || tail->is_damaged)
         return queue_segment_begin(queue);
     return tail->is_closed ? 0 : queue_file_sync(queue->active_fd);
 }

@@ -51,12 +51,13 @@ static bool is_sound(const struct queue_reader *reader, uint64_t offset,
 {
     if (memcmp(header->magic, queue_record_magic, sizeof queue_record_magic) != 0 ||
         header->header_crc32 != queue_record_crc32(header, offset) ||
-        header->durable > QUEUE_SEQUENCE_MAX || header->session == 0)
+        header->durable > QUEUE_SEQUENCE_MAX || header->previous > QUEUE_SEQUENCE_MAX ||
+        header->session == 0)
         return false;
     if (header->kind != QUEUE_BATCH)
         return (header->kind == QUEUE_MARK || header->kind == QUEUE_CLOSED) &&
                header->frame_bytes == 0 && header->sequence == 0;
-    return header->sequence > 0 && header->sequence <= QUEUE_SEQUENCE_MAX &&
+    return header->sequence > header->previous && header->sequence <= QUEUE_SEQUENCE_MAX &&
            header->frame_bytes >= sizeof(struct wire_batch_header) &&
            header->frame_bytes % ALIGNMENT == 0 &&
            header->frame_bytes <= reader->end - offset - sizeof *header;

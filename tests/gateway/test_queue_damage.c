@@ -298,6 +298,61 @@ static void test_a_mark_with_a_sequence(void **state)
     free(bytes);
 }
 
+/* A damaged batch is the last one, and a mark behind it says that there was one: its number is not
+ * used again, for the daemon may have it. */
+static void test_the_last_batch_of_a_closed_queue(void **state)
+{
+    struct queue_context *context = *state;
+    size_t length, offsets[8];
+    open_queue(context);
+    append(context, 5);
+    queue_shut(&context->queue);
+    uint8_t *bytes = read_whole(context, FIRST_FILE, &length);
+    assert_int_equal(find_records(bytes, length, offsets, 8), 6);
+    for (size_t at = offsets[4]; at < offsets[5]; at++) {
+        bytes[at] ^= 1;
+        start_from(context, bytes, length);
+        bytes[at] ^= 1;
+        open_queue(context);
+        assert_true(context->queue.next == 6);
+        append(context, 1);
+        expect(context, 1, 4);
+        expect(context, 6, 6);
+        expect_end(context);
+        assert_int_equal(context->loss_count, 1);
+        assert_true(context->losses[0].first == 5 && context->losses[0].last == 5);
+        queue_shut(&context->queue);
+    }
+    free(bytes);
+}
+
+/* A record whose frame would reach behind the end of its file is none, and it does not become one
+ * by what is appended later: that would lie within its frame. */
+static void test_a_frame_longer_than_the_file(void **state)
+{
+    struct queue_context *context = *state;
+    size_t length, offsets[8];
+    open_queue(context);
+    append(context, 3);
+    queue_shut(&context->queue);
+    uint8_t *bytes = read_whole(context, FIRST_FILE, &length);
+    assert_int_equal(find_records(bytes, length, offsets, 8), 4);
+    struct queue_record_header header;
+    memcpy(&header, bytes + offsets[2], sizeof header);
+    header.frame_bytes = (uint32_t)(length - offsets[2]);
+    header.header_crc32 = queue_record_crc32(&header, offsets[2]);
+    memcpy(bytes + offsets[2], &header, sizeof header);
+    start_from(context, bytes, length);
+    open_queue(context);
+    append(context, 2);
+    drop_queue(context);
+    open_queue(context);
+    expect(context, 1, 2);
+    expect(context, 4, 5);
+    expect_end(context);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +365,8 @@ int main(void)
         QUEUE_TEST(test_an_empty_last_file),
         QUEUE_TEST(test_a_record_within_a_frame),
         QUEUE_TEST(test_a_mark_with_a_sequence),
+        QUEUE_TEST(test_the_last_batch_of_a_closed_queue),
+        QUEUE_TEST(test_a_frame_longer_than_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
