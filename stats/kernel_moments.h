@@ -36,15 +36,6 @@ static void sums_about(const double *samples, size_t count, struct stats_sums *s
     sums->squares = total_squares;
 }
 
-/* LANES columns of the tile, from row `row` on. */
-ALWAYS_INLINE void load_columns(const double *samples, size_t row, vec ret_columns[LANES])
-{
-    UNROLL
-    for (size_t j = 0; j < LANES; j++)
-        ret_columns[j] = load_f8(samples + j * TILE_ROWS + row);
-    transpose(ret_columns);
-}
-
 /* LANES rows as columns, `stride` values one below the other. */
 ALWAYS_INLINE void store_columns(const vec rows[LANES], double *ret, size_t stride)
 {
@@ -73,12 +64,13 @@ ALWAYS_INLINE struct stats_sums tile_rows(const double *old, const double *new,
 {
     vec anchor = splat(middle.anchor), zero = {0};
     vec columns[LANES], sum = zero, squares = zero;
-    __builtin_prefetch(new + (size_t)8 * STATS_TILE);
-    __builtin_prefetch(new + (size_t)8 * STATS_TILE + STATS_TILE / 2);
+    UNROLL
+    for (size_t line = 0; line < STATS_TILE; line += 64 / sizeof *new)
+        __builtin_prefetch(new + (size_t)8 * STATS_TILE + line);
     UNROLL_ROWS
     for (size_t row = TILE_ROWS; row > 0;) {
         row -= LANES;
-        load_columns(old, row, columns);
+        load_columns(old + row, TILE_ROWS, columns);
         UNROLL
         for (size_t k = LANES; k-- > 0;) {
             sum_of[row + k] = sum;
@@ -94,7 +86,7 @@ ALWAYS_INLINE struct stats_sums tile_rows(const double *old, const double *new,
     squares = zero;
     UNROLL_ROWS
     for (size_t row = 0; row < TILE_ROWS; row += LANES) {
-        load_columns(new, row, columns);
+        load_columns(new + row, TILE_ROWS, columns);
         UNROLL
         for (size_t k = 0; k < LANES; k++) {
             vec d = columns[k] - anchor;
@@ -119,6 +111,24 @@ ALWAYS_INLINE struct stats_sums tile_rows(const double *old, const double *new,
     return (struct stats_sums){middle.anchor, sum[LANES - 1], squares[LANES - 1]};
 }
 
+/* Sums about the anchor of fewer samples than a chunk has; more than these are there to be read. */
+ALWAYS_INLINE struct stats_sums odd_sums(const double *samples, size_t count, double anchor_value)
+{
+    vec anchor = splat(anchor_value), sum = {0}, squares = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        vec d = load_f8(samples + i) - anchor;
+        sum += d;
+        squares += d * d;
+    }
+    if (i < count) {
+        vec d = (vec)((ivec)(load_f8(samples + i) - anchor) & first_lanes(count - i));
+        sum += d;
+        squares += d * d;
+    }
+    return (struct stats_sums){anchor_value, sum_lanes(sum), sum_lanes(squares)};
+}
+
 /* The samples of the middle before its first whole chunk, about the anchor of `sums`. */
 ALWAYS_INLINE struct stats_sums middle_about(const struct stats_tiles *state,
                                              const struct chunk_state *chunks, const double *odd,
@@ -126,7 +136,7 @@ ALWAYS_INLINE struct stats_sums middle_about(const struct stats_tiles *state,
 {
     struct stats_sums sums = {.anchor = anchor};
     if (state->odd > 0)
-        sums_about(odd, state->odd, &sums);
+        sums = odd_sums(odd, state->odd, anchor);
     if (state->queue.sums) {
         sums.sum += chunks->lo;
     } else if (chunks->count > 0) {

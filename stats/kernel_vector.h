@@ -75,6 +75,16 @@ ALWAYS_INLINE ivec is_finite(vec x)
     return x * splat(0) == (vec){0};
 }
 
+/* All ones in as many lanes. */
+ALWAYS_INLINE ivec first_lanes(size_t count)
+{
+    ivec lane;
+    UNROLL
+    for (size_t k = 0; k < LANES; k++)
+        lane[k] = (int64_t)k; // cppcheck-suppress uninitvar
+    return lane < (int64_t)count - (ivec){0};
+}
+
 /* Where the mask is all ones the first, where it is 0 the second. */
 ALWAYS_INLINE vec choose(ivec mask, vec a, vec b)
 {
@@ -189,12 +199,65 @@ ALWAYS_INLINE void transpose(vec a[8])
     four_columns(p, q, r, s, a + 1);
 }
 
-#define LANES_DOWN_1(v, zero) SHUFFLE(v, zero, 1, 2, 3, 4, 5, 6, 7, 8)
-#define LANES_DOWN_2(v, zero) SHUFFLE(v, zero, 2, 3, 4, 5, 6, 7, 8, 9)
-#define LANES_DOWN_4(v, zero) SHUFFLE(v, zero, 4, 5, 6, 7, 8, 9, 10, 11)
-#define LANES_UP_1(v, zero)   SHUFFLE(zero, v, 7, 8, 9, 10, 11, 12, 13, 14)
-#define LANES_UP_2(v, zero)   SHUFFLE(zero, v, 6, 7, 8, 9, 10, 11, 12, 13)
-#define LANES_UP_4(v, zero)   SHUFFLE(zero, v, 4, 5, 6, 7, 8, 9, 10, 11)
+/* With its places in the instruction, where a shuffle would load them each time. */
+#define LANES_FROM(v, above, n)                                                                    \
+    ((vec)_mm512_alignr_epi64((__m512i)(ivec)(above), (__m512i)(ivec)(v), n))
+#define LANES_DOWN_1(v, zero) LANES_FROM(v, zero, 1)
+#define LANES_DOWN_2(v, zero) LANES_FROM(v, zero, 2)
+#define LANES_DOWN_4(v, zero) LANES_FROM(v, zero, 4)
+#define LANES_UP_1(v, zero)   LANES_FROM(zero, v, 7)
+#define LANES_UP_2(v, zero)   LANES_FROM(zero, v, 6)
+#define LANES_UP_4(v, zero)   LANES_FROM(zero, v, 4)
+#endif
+
+/* Two rows side by side, from half a vector of each: an insertion from memory takes none of the few
+ * units that move lanes. */
+#if KERNEL_LANES == 8
+ALWAYS_INLINE vec load_halves(const double *low, const double *high)
+{
+    return _mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(low)), _mm256_loadu_pd(high),
+                              1);
+}
+
+ALWAYS_INLINE void load_columns(const double *rows, size_t stride, vec ret_columns[8])
+{
+    UNROLL
+    for (size_t k = 0; k < 8; k += 4) {
+        const double *at = rows + k;
+        vec a = load_halves(at, at + 2 * stride), b = load_halves(at + stride, at + 3 * stride);
+        vec c = load_halves(at + 4 * stride, at + 6 * stride),
+            d = load_halves(at + 5 * stride, at + 7 * stride);
+        vec even = EVEN_OF_2(a, b), odd = ODD_OF_2(a, b);
+        vec more_even = EVEN_OF_2(c, d), more_odd = ODD_OF_2(c, d);
+        ret_columns[k] = EVEN_PAIRS(even, more_even);
+        ret_columns[k + 1] = EVEN_PAIRS(odd, more_odd);
+        ret_columns[k + 2] = ODD_PAIRS(even, more_even);
+        ret_columns[k + 3] = ODD_PAIRS(odd, more_odd);
+    }
+}
+#elif KERNEL_LANES == 4
+ALWAYS_INLINE vec load_halves(const double *low, const double *high)
+{
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(low)), _mm_loadu_pd(high), 1);
+}
+
+ALWAYS_INLINE void load_columns(const double *rows, size_t stride, vec ret_columns[4])
+{
+    UNROLL
+    for (size_t k = 0; k < 4; k += 2) {
+        vec a = load_halves(rows + k, rows + k + 2 * stride);
+        vec b = load_halves(rows + k + stride, rows + k + 3 * stride);
+        ret_columns[k] = SHUFFLE(a, b, 0, 4, 2, 6);
+        ret_columns[k + 1] = SHUFFLE(a, b, 1, 5, 3, 7);
+    }
+}
+#else
+ALWAYS_INLINE void load_columns(const double *rows, size_t stride, vec ret_columns[2])
+{
+    ret_columns[0] = load_f8(rows);
+    ret_columns[1] = load_f8(rows + stride);
+    transpose(ret_columns);
+}
 #endif
 
 /* Lane j: the sum of the lanes from j to the last. */
