@@ -32,15 +32,12 @@ static bool short_rows_fill(struct short_rows *rows, const double *samples, size
             from = padded;
         }
         for (size_t row = 0; row < SHORT_ROWS; row += LANES) {
+            load_columns(from + row, SHORT_ROWS, columns);
             UNROLL
-            for (size_t j = 0; j < LANES; j++) {
-                columns[j] = load_f8(from + j * SHORT_ROWS + row);
-                rest += columns[j] * splat(0);
-            }
-            transpose(columns);
-            UNROLL
-            for (size_t k = 0; k < LANES; k++)
+            for (size_t k = 0; k < LANES; k++) {
+                rest += columns[k] * splat(0);
                 store_f8(&rows->at[row + k][place], columns[k]);
+            }
         }
     }
     return sum_lanes(rest) == 0;
@@ -60,28 +57,29 @@ ALWAYS_INLINE vec median_of(vec a, vec b, vec c)
 /* What all windows of a call share. */
 struct short_rule {
     const struct short_rows *samples;
-    const struct short_rows *finite; /* how many samples of each window are; NULL: all */
+    const struct short_rows *finite; /* how many samples of each window are, where not all are */
     size_t length;
     double ddof, per_mean, per_var;
     double anchor; /* for a lane that has no finite sample at the right places */
     bool sums;
 };
 
-ALWAYS_INLINE void short_add(const struct short_rule *rule, size_t place, size_t row, vec anchor,
-                             vec *sum, vec *squares)
+ALWAYS_INLINE void short_add(const struct short_rule *rule, bool all_finite, size_t place,
+                             size_t row, vec anchor, vec *sum, vec *squares)
 {
-    vec x = short_row(rule->samples, place, row);
-    vec d = (vec)((ivec)(x - anchor) & is_finite(x));
+    vec x = short_row(rule->samples, place, row), d = x - anchor;
+    if (!all_finite)
+        d = (vec)((ivec)d & is_finite(x));
     *sum += d;
     *squares += d * d;
 }
 
 /* Results of a row from its sums; NaN where digits may have been lost, which are counted. */
-ALWAYS_INLINE ivec short_finish(const struct short_rule *rule, size_t place, size_t row, vec anchor,
-                                vec *sum, vec *squares)
+ALWAYS_INLINE ivec short_finish(const struct short_rule *rule, bool all_finite, size_t place,
+                                size_t row, vec anchor, vec *sum, vec *squares)
 {
     vec per_mean = splat(rule->per_mean), per_var = splat(rule->per_var);
-    if (rule->finite != NULL) {
+    if (!all_finite) {
         vec n = short_row(rule->finite, place, row);
         per_mean = splat(1) / n;
         per_var = splat(1) / (n - splat(rule->ddof));
@@ -97,8 +95,8 @@ ALWAYS_INLINE ivec short_finish(const struct short_rule *rule, size_t place, siz
 /* SHORT_ROWS windows of each of LANES places. `height` of them at a time have samples in common,
  * rows `first` to `last`: the anchor is one of them, and the windows' sums are those of the common
  * samples and of the ones before and behind. */
-static ivec short_places(const struct short_rule *rule, size_t place, vec sum[SHORT_ROWS],
-                         vec squares[SHORT_ROWS])
+ALWAYS_INLINE ivec short_places(const struct short_rule *rule, bool all_finite, size_t place,
+                                vec sum[SHORT_ROWS], vec squares[SHORT_ROWS])
 {
     size_t length = rule->length, height = length < SHORT_ROWS ? 1 : SHORT_ROWS;
     ivec unsound = {0};
@@ -113,30 +111,42 @@ static ivec short_places(const struct short_rule *rule, size_t place, vec sum[SH
         vec s = {0}, q = {0}, s_odd = {0}, q_odd = {0};
         size_t row = first;
         for (; row < last; row += 2) {
-            short_add(rule, place, row, anchor, &s, &q);
-            short_add(rule, place, row + 1, anchor, &s_odd, &q_odd);
+            short_add(rule, all_finite, place, row, anchor, &s, &q);
+            short_add(rule, all_finite, place, row + 1, anchor, &s_odd, &q_odd);
         }
         if (row == last)
-            short_add(rule, place, row, anchor, &s, &q);
+            short_add(rule, all_finite, place, row, anchor, &s, &q);
         s += s_odd;
         q += q_odd;
         sum[first] = s;
         squares[first] = q;
         for (row = first; row-- > base;) {
-            short_add(rule, place, row, anchor, &s, &q);
+            short_add(rule, all_finite, place, row, anchor, &s, &q);
             sum[row] = s;
             squares[row] = q;
         }
         s = q = (vec){0};
         for (row = base; row <= first; row++) {
             if (row > base)
-                short_add(rule, place, row + length - 1, anchor, &s, &q);
+                short_add(rule, all_finite, place, row + length - 1, anchor, &s, &q);
             sum[row] += s;
             squares[row] += q;
-            unsound |= short_finish(rule, place, row, anchor, &sum[row], &squares[row]);
+            unsound |= short_finish(rule, all_finite, place, row, anchor, &sum[row], &squares[row]);
         }
     }
     return unsound;
+}
+
+static ivec short_places_finite(const struct short_rule *rule, size_t place, vec sum[SHORT_ROWS],
+                                vec squares[SHORT_ROWS])
+{
+    return short_places(rule, true, place, sum, squares);
+}
+
+static ivec short_places_any(const struct short_rule *rule, size_t place, vec sum[SHORT_ROWS],
+                             vec squares[SHORT_ROWS])
+{
+    return short_places(rule, false, place, sum, squares);
 }
 
 static enum stats_short_result short_windows(const double *samples, size_t count, size_t length,
@@ -147,7 +157,7 @@ static enum stats_short_result short_windows(const double *samples, size_t count
     struct short_rule rule = {
         .samples = &rows,
         // cppcheck-suppress uninitvar
-        .finite = finite != NULL ? &finite_rows : NULL,
+        .finite = &finite_rows,
         .length = length,
         .ddof = (double)ddof,
         .per_mean = 1 / (double)length,
@@ -169,7 +179,8 @@ static enum stats_short_result short_windows(const double *samples, size_t count
         vec sum[SHORT_ROWS], squares[SHORT_ROWS];
         double means[SHORT_ROWS * LANES], vars[SHORT_ROWS * LANES];
         bool whole = count - i >= results;
-        unsound |= short_places(&rule, place, sum, squares);
+        unsound |= finite == NULL ? short_places_finite(&rule, place, sum, squares)
+                                  : short_places_any(&rule, place, sum, squares);
         short_rows_store(sum, whole ? ret_means + i : means);
         if (!rule.sums)
             short_rows_store(squares, whole ? ret_vars + i : vars);
