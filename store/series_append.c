@@ -3,7 +3,8 @@
  * - claim: is the batch new to this series, and where does its session's entry go?
  * - plan: which stamps do the samples get? Nothing is written until all of this is known.
  * - room: files grow, blocks are allocated, pages are there, or large blocks are written where no
- *   row ever was: from here on nothing can fail.
+ *   row ever was, or over the oldest rows, with the frontier raised before: from here on nothing
+ * can fail.
  * - frontier: readers know which rows are about to be overwritten.
  * - copy: values, then times or runs.
  * - publish: the session's entry, the live words, and last the count. */
@@ -66,6 +67,7 @@ static inline void finish(const struct append *append, uint64_t samples, int64_t
      * before it. */
     series_word_publish(series, HEAD_LAST_TIME_NS, last_ns);
     series->count = after;
+    series->last_block = samples;
     series->last_time_ns = last_ns;
     series->slot += samples;
     if (series->slot >= series->ring_rows && series->capacity > 0)

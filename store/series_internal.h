@@ -62,6 +62,7 @@ struct series {
     uint64_t user_word;
     uint64_t rows_limit; /* count may go up to here before the next flush; see reserve.h */
     uint64_t runs_limit;
+    uint64_t last_block;   /* samples of the last append */
     uint64_t summary_next; /* an append that comes to this count completes a block, or no append */
     uint64_t summarised;
     struct series_summary *summary; /* NULL = none is mapped */

@@ -102,30 +102,39 @@ bool series_reserve_takes(struct series *series, uint64_t count, int64_t period_
     return takes;
 }
 
-/* A ring that keeps to its eighth is left alone; one that was raised before is so when it is full.
- */
-static bool is_used_up(uint64_t capacity, enum reserve_level level, uint64_t rows)
+/* A ring that needs more than it has asks for so many flushes before their time at most, until it
+ * gives up all. */
+#define SHORT_FLUSHES_OF_ONE ((unsigned)RESERVE_ALL)
+
+/* Whether rows (or runs) have used up a reserve. A ring that keeps to its eighth is left alone; one
+ * that was raised before is so when it is full: when a block (or run) more has no room. */
+static bool is_used_up(uint64_t capacity, enum reserve_level level, uint64_t rows, uint64_t block)
 {
     uint64_t reserve = reserve_rows(capacity, level);
-    return rows > reserve || (rows == reserve && level > RESERVE_EIGHTH);
+    return rows > reserve || (level > RESERVE_EIGHTH && rows + block > reserve);
 }
 
 void store_reserve_company(struct store *store)
 {
+    store->short_flushes = store->reserve_is_short ? store->short_flushes + 1 : 0;
     if (!store->reserve_is_short)
         return;
     store->reserve_is_short = false;
+    /* Blocks seldom end where a reserve does: of rings that need flushes one after the other those
+     * are full that have no room for another block like their last. */
+    bool are_many = store->short_flushes > SHORT_FLUSHES_OF_ONE;
     for (size_t i = 0; i < store->dirty_count; i++) {
         struct series *series = store->dirty[i];
         if (series->broken != NULL)
             continue;
         uint64_t rows = series->count - series->durable;
         uint64_t runs = series->runs_count - series->durable_runs;
-        if (series->count + rows > series->rows_limit &&
-            is_used_up(series->capacity, series->rows_reserve, rows))
+        uint64_t block = are_many ? series->last_block : 1;
+        if (series->count + (are_many ? block : rows) > series->rows_limit &&
+            is_used_up(series->capacity, series->rows_reserve, rows, block))
             raise_reserve(series, rows, 0, false);
         if (series->runs_count + runs > series->runs_limit &&
-            is_used_up(runs_ring(series), series->runs_reserve, runs))
+            is_used_up(runs_ring(series), series->runs_reserve, runs, 1))
             raise_reserve(series, 0, runs, true);
     }
 }

@@ -73,7 +73,8 @@ struct store {
     struct store_raised *raised; /* and not yet told */
     size_t raised_count;
     size_t raised_capacity;
-    bool reserve_is_short; /* the next flush is before its time, since some ring has no more */
+    bool reserve_is_short;  /* the next flush is before its time, since some ring has no more */
+    unsigned short_flushes; /* such flushes in a row */
     struct store_recovery recovery;
     const struct journal_image *image; /* while the store is opened and the journal was read */
 

@@ -173,6 +173,9 @@ void crash_shadow_ask(struct crash_run *run, unsigned number, uint64_t rows)
     struct crash_series *series = &run->series[number];
     uint32_t durable = state_count_of(run, number);
     uint32_t ahead = series->count + (uint32_t)rows - durable;
+    /* Of rings that run short one after the other one is raised when it is full but for a block. */
+    if (ahead > run->plan.series[number].capacity / 8)
+        ahead += (uint32_t)rows;
     uint32_t runs_ahead = series->run_count + 1 - runs_below(series, durable);
     series->ahead = ahead > series->ahead ? ahead : series->ahead;
     series->runs_ahead = runs_ahead > series->runs_ahead ? runs_ahead : series->runs_ahead;

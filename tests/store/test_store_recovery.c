@@ -249,6 +249,39 @@ static void test_reserve_of_many_is_raised_at_once(void **state)
     assert_false(series_takes(slow, 11, 0, 0));
 }
 
+/* Blocks of rings that lap alike do not end where their reserves do: they are raised together all
+ * the same. */
+static void test_reserve_of_many_is_raised_by_blocks(void **state)
+{
+    enum { RINGS = 20, BLOCK = 50, CAPACITY = 312 };
+    struct fixture *fixture = *state;
+    struct series *rings[RINGS];
+    struct store_raised raised;
+    unsigned flushes = 0;
+    ring_rule = ring_of(CAPACITY);
+    for (unsigned i = 0; i < RINGS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "ring%u", i);
+        rings[i] = fixture_create(fixture, name, SERIES_EXPLICIT, &ring_rule);
+    }
+    for (unsigned round = 0; round < 40; round++) {
+        /* Until they are full, in time. */
+        if (round < CAPACITY / BLOCK)
+            fixture_flush(fixture);
+        for (unsigned i = 0; i < RINGS; i++) {
+            for (; !series_takes(rings[i], BLOCK, 0, 0); flushes++)
+                fixture_flush(fixture);
+            assert_int_equal(append_count(rings[i], BLOCK), 0);
+        }
+    }
+    /* An eighth has no room for a block, a quarter has for one, a half for three. */
+    assert_in_range(flushes, 1, 10);
+    for (unsigned i = 0; i < RINGS; i++)
+        assert_int_equal(rings[i]->rows_reserve, RESERVE_ALL);
+    while (store_take_raised(fixture->store, &raised))
+        ;
+}
+
 static void test_delete_survives(void **state)
 {
     struct fixture *fixture = *state;
@@ -424,6 +457,7 @@ int main(void)
         TEST(test_sessions),
         TEST(test_reserve_is_raised),
         TEST(test_reserve_of_many_is_raised_at_once),
+        TEST(test_reserve_of_many_is_raised_by_blocks),
         TEST(test_delete_survives),
         TEST(test_damaged_journal_is_no_guess),
         TEST(test_growth_that_was_cut),
