@@ -12,7 +12,9 @@
 #define ALLOCATE_BYTES_MAX (UINT64_C(4) << 20)
 #define ALLOCATE_BLOCKS    16
 /* From here on a block is written by a system call. */
-#define WRITE_BYTES_MIN (UINT64_C(8) << 10)
+#ifndef COLUMN_WRITE_BYTES_MIN
+#define COLUMN_WRITE_BYTES_MIN (UINT64_C(8) << 10)
+#endif
 /* After so many of them, one that comes to a new piece of the file fills it with zeros in the same
  * call: the kernel makes one large page of it, where blocks by themselves take several small ones.
  * Whatever is stored to a large page later dirties all of it, so that only columns that go on like
@@ -124,6 +126,7 @@ int column_map(struct column_place place, const struct npy_shape *expected, uint
         .inode = status.inode,
         .ready = count,
         .cleaned_at = count,
+        .synced_at = count,
         .kept_fd = -1,
         /* What was written has blocks; so after the first lap all of it has. */
         .allocated_bytes = min_u64(count, row_count) * row_bytes,
@@ -314,7 +317,10 @@ int column_make_ready(struct column *column, struct column_place place, uint64_t
 
 bool column_takes_write(const struct column *column, uint64_t count, uint64_t rows)
 {
-    return rows * column->row_bytes >= WRITE_BYTES_MIN && count + rows <= column->row_count;
+    uint64_t end = count + rows;
+    bool is_first_lap = end <= column->row_count;
+    return rows * column->row_bytes >= COLUMN_WRITE_BYTES_MIN &&
+           (is_first_lap || (end > column->ready && count < column->synced_at + column->row_count));
 }
 
 /* Writes a block of the first lap, and zeros to the end of its last piece if it is the first there.
@@ -334,10 +340,25 @@ static int write_block(struct column *column, int fd, uint64_t count, uint64_t r
     return fs_write_padded_at(fd, from, end_bytes - from_bytes, pad_bytes, from_bytes);
 }
 
+/* Writes a block over the oldest rows, in two pieces across the seam. */
+static int write_over(const struct column *column, int fd, uint64_t count, uint64_t rows,
+                      const void *from)
+{
+    uint64_t slot = count % column->row_count;
+    uint64_t before_seam = min_u64(rows, column->row_count - slot);
+    uint64_t bytes = before_seam * column->row_bytes;
+    int result = fs_write_at(fd, from, bytes, column_file_bytes(slot, column->row_bytes));
+    if (result == 0 && before_seam < rows)
+        result = fs_write_at(fd, (const char *)from + bytes,
+                             (rows - before_seam) * column->row_bytes, NPY_HEADER_BYTES);
+    return result;
+}
+
 int column_write(struct column *column, struct column_place place, uint64_t count, uint64_t rows,
                  const void *from, bool keep_open)
 {
     uint64_t end = count + rows;
+    bool is_first_lap = end <= column->row_count;
     int fd = column->kept_fd;
     int result = 0;
     if (fd >= 0) {
@@ -350,9 +371,10 @@ int column_write(struct column *column, struct column_place place, uint64_t coun
             column->kept_fd = fd;
     }
     if (result == 0)
-        result = allocate_open(column, fd, end, rows);
+        result = allocate_open(column, fd, is_first_lap ? end : column->row_count, rows);
     if (result == 0)
-        result = write_block(column, fd, count, rows, from);
+        result = is_first_lap ? write_block(column, fd, count, rows, from)
+                              : write_over(column, fd, count, rows, from);
     if (fd != column->kept_fd)
         fs_close(fd);
     if (result < 0)
@@ -371,6 +393,7 @@ void column_close(struct column *column)
 
 void column_pages_cleaned(struct column *column, uint64_t count)
 {
+    column->synced_at = count;
     if (count < column->row_count)
         return;
     column->ready = count;

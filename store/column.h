@@ -28,6 +28,7 @@ struct column {
     uint64_t ready;           /* rows below this index can be stored to: an index, not a slot */
     uint64_t allocated_bytes; /* of rows, from the first on, known to have blocks */
     uint64_t cleaned_at;      /* index from which on pages may have to be faulted in again */
+    uint64_t synced_at;       /* index at the last sync's begin */
     uint64_t padded_bytes;    /* of the file: its pages up to here were made by column_write() */
     uint32_t writes;          /* of column_write() since the last column_make_ready() */
     int kept_fd;              /* open for column_write(), -1 = none; of a column that is mapped */
@@ -71,12 +72,15 @@ int column_make_ready(struct column *column, struct column_place place, uint64_t
                       uint64_t rows);
 
 /* True where column_write() is the cheaper way: many bytes at once, to slots that no row was ever
- * published in. */
+ * published in, or whose pages were write-protected by the last sync: a fault costs more than to
+ * write 4 KiB. Not where a ring laps for the second time since then: from the third time on it then
+ * finds all pages ready. */
 bool column_takes_write(const struct column *column, uint64_t count, uint64_t rows);
 
 /* Writes the rows of the indexes [count, count + rows), which column_takes_write(), by a system
- * call: readers see them through their mappings at once, and the writer's own is not touched.
- * `keep_open`: the file may stay open for the next one. Errors as column_make_ready(). */
+ * call, over the oldest rows where a ring has wrapped (the frontier is raised before): readers see
+ * them through their mappings at once, and the writer's own is not touched. `keep_open`: the file
+ * may stay open for the next one. Errors as column_make_ready(). */
 int column_write(struct column *column, struct column_place place, uint64_t count, uint64_t rows,
                  const void *from, bool keep_open);
 

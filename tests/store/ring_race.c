@@ -2,7 +2,7 @@
 
 #include "clock_ns.h"
 #include "reader.h"
-#include "store.h"
+#include "store_internal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -143,6 +143,8 @@ static void race_writer(const struct racer *racer)
     while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
         for (unsigned s = 0; s < SERIES; s++)
             append_some(racer, series[s], s, values, times_ns);
+        for (unsigned s = 0; s < SERIES && race->is_synced; s++)
+            series_pages_cleaned(series[s]);
         atomic_store_explicit(&shared->ready, true, memory_order_relaxed);
     }
     free(values);

@@ -11,6 +11,7 @@ struct ring_race {
     uint64_t run_rows;   /* samples a run of the regular series */
     uint64_t capacity;   /* samples of each ring */
     uint32_t elements;   /* of a sample */
+    bool is_synced;      /* the writer takes its pages for write-protected again and again */
 };
 
 /* What the readers saw. */

@@ -14,8 +14,8 @@
 #define ROWS_WANTED_SANITIZED UINT64_C(2000000)
 #define RACE_MAX_NS           (60 * NS_PER_S)
 
-/* Small rings, so that the writer laps often. In the third and the last, the runs are what ends
- * first. */
+/* Small rings, so that the writer laps often. In the third and the last but one, the runs are
+ * what ends first; in the last, blocks are written by system calls. */
 static const struct ring_race races[] = {
     {.block_rows = 1, .run_rows = 50, .capacity = 256, .elements = 1},
     {.block_rows = 7, .run_rows = 100, .capacity = 1000, .elements = 3},
@@ -24,6 +24,7 @@ static const struct ring_race races[] = {
     {.block_rows = 1000, .run_rows = 5000, .capacity = 4096, .elements = 4},
     {.block_rows = 3000, .run_rows = 30000, .capacity = 3001, .elements = 1},
     {.block_rows = 16, .run_rows = 8, .capacity = 20000, .elements = 3},
+    {.block_rows = 3000, .run_rows = 30000, .capacity = 10000, .elements = 2, .is_synced = true},
 };
 #define RACES (sizeof races / sizeof races[0])
 
