@@ -6,6 +6,7 @@
 #include "queue.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,7 +89,10 @@ static void try_queue(void)
     REQUIRE(queue_append(&queue, frame, sizeof frame, 0, NULL) == 0);
     queue_shut(&queue);
 
-    REQUIRE(queue_open(&options, &queue) == 0);
+    int result = queue_open(&options, &queue);
+    if (result == -EOVERFLOW && appended > QUEUE_SEQUENCE_MAX - ((uint64_t)1 << 22))
+        return; /* all numbers are used up */
+    REQUIRE(result == 0);
     REQUIRE(queue.last == appended && queue.next == appended + 1);
     REQUIRE(read_all(&queue, &last_again, &sum_again) == count + 1);
     REQUIRE(last_again == appended);
