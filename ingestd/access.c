@@ -91,7 +91,8 @@ static enum network_answer access_ask(const char *key, const char *address, void
 static void access_failed(const char *address, enum network_fault fault, void *context)
 {
     static const char *const reasons[NETWORK_FAULTS] = {
-        [NETWORK_FAULT_ENDED] = "it ended before the handshake was done",
+        [NETWORK_FAULT_ENDED] =
+            "it ended before the handshake was done, as clients without CURVE do",
         [NETWORK_FAULT_NO_CURVE] = "it does not use CURVE; give the gateway its keys",
         [NETWORK_FAULT_WRONG_KEY] =
             "it has another public key of the daemon; give the gateway the right one",
