@@ -282,8 +282,9 @@ static void test_a_mark_with_a_sequence(void **state)
         .kind = QUEUE_MARK, .session = SESSION, .sequence = UINT64_MAX};
     memcpy(mark.magic, queue_record_magic, sizeof mark.magic);
     mark.header_crc32 = queue_record_crc32(&mark, length);
-    bytes = realloc(bytes, length + sizeof mark);
-    assert_non_null(bytes);
+    uint8_t *longer = realloc(bytes, length + sizeof mark);
+    assert_non_null(longer);
+    bytes = longer;
     memcpy(bytes + length, &mark, sizeof mark);
     start_from(context, bytes, length + sizeof mark);
     open_queue(context);
