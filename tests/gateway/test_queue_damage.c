@@ -332,7 +332,7 @@ static void test_the_last_batch_of_a_closed_queue(void **state)
 static void test_a_frame_longer_than_the_file(void **state)
 {
     struct queue_context *context = *state;
-    size_t length, offsets[8];
+    size_t length, offsets[8] = {0};
     open_queue(context);
     append(context, 3);
     queue_shut(&context->queue);
