@@ -1,10 +1,13 @@
 #include "admin.h"
 
+#include "clock_ns.h"
 #include "log.h"
 #include "printable.h"
+#include "recovery_report.h"
 #include "repair.h"
 #include "series_name.h"
 #include "settings.h"
+#include "status_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,10 +58,41 @@ static int admin_find(const struct config *config)
     return EX_NOINPUT;
 }
 
+/* The counters of the daemon that ended stand, but for how the store was found after it. That it
+ * cannot be noted is no reason to leave the work undone: it was logged. */
+static void admin_note_recovery(const struct config *config, const struct store *store)
+{
+    struct error_text error = {.text = ""};
+    struct status_file *status = NULL;
+    if (status_file_open(config->store_path, &status, &error) < 0) {
+        log_warning("ingest-query status will not tell of the recovery: %s", error.text);
+        return;
+    }
+    if (status_get(status, STATUS_STARTED_NS) == 0)
+        status_set(status, STATUS_STARTED_NS, clock_realtime_ns());
+    recovery_note(store, status);
+    status_file_close(status);
+}
+
+/* Opens the store as a daemon would start. The next daemon finds it clean: what this recovered, and
+ * what was lost, is told now or never. */
+static int admin_start(const struct config *config, struct store **ret_store)
+{
+    int exit_code = settings_open_store(config, ret_store);
+    if (exit_code != 0)
+        return exit_code;
+    struct store_recovery recovery;
+    store_recovery(*ret_store, &recovery);
+    recovery_log(*ret_store);
+    if (recovery.start == STORE_START_KILLED || recovery.start == STORE_START_POWER)
+        admin_note_recovery(config, *ret_store);
+    return 0;
+}
+
 static int admin_open(const struct config *config, struct store **ret_store)
 {
     int exit_code = admin_find(config);
-    return exit_code != 0 ? exit_code : settings_open_store(config, ret_store);
+    return exit_code != 0 ? exit_code : admin_start(config, ret_store);
 }
 
 static int admin_note_session(uint64_t session, uint64_t stored, void *context)
@@ -229,8 +263,7 @@ int admin_repair(const struct config *config)
         result = store_repair(config->store_path, &limits, &sink, &error);
     if (result < 0)
         return settings_store_failed(result, &error);
-    /* As a daemon would start and stop. */
-    exit_code = settings_open_store(config, &store);
+    exit_code = admin_start(config, &store);
     if (exit_code != 0)
         return exit_code;
     store_for_each(store, admin_tell_broken, &has_told);

@@ -7,6 +7,7 @@
 #include "clock_ns.h"
 #include "gateways.h"
 #include "log.h"
+#include "recovery_report.h"
 #include "replies.h"
 #include "settings.h"
 #include "stats_block.h"
@@ -92,38 +93,6 @@ static bool daemon_may_forget(uint64_t id, uint64_t sequence, void *context)
     return session_table_may_forget(daemon->sessions, id, sequence, since_ns);
 }
 
-/* How the store was found, and what it took to bring it back. */
-static void daemon_log_recovery(const struct daemon *daemon)
-{
-    struct store_recovery recovery;
-    struct status_file *status = daemon->status;
-    store_recovery(daemon->store, &recovery);
-    status_set(status, STATUS_RECOVERY, (int64_t)recovery.start);
-    status_set(status, STATUS_RECOVERY_ROWS, (int64_t)recovery.rows_written);
-    status_set(status, STATUS_RECOVERY_LOST, (int64_t)recovery.rows_lost_min);
-    status_set(status, STATUS_RECOVERY_GIVEN_UP, (int64_t)recovery.rows_given_up);
-    status_set(status, STATUS_RECOVERY_SERIES_LOST, (int64_t)recovery.series_lost);
-    status_set(status, STATUS_RECOVERY_DURATION_NS, recovery.duration_ns);
-    if (recovery.series_removed > 0)
-        log_notice("a deletion that was cut short is finished: series=%" PRIu64,
-                   recovery.series_removed);
-    if (recovery.start == STORE_START_KILLED)
-        log_notice("the daemon before this one was killed: all that it stored is there");
-    if (recovery.start != STORE_START_POWER)
-        return;
-    log_warning("recovered from the journal (%s): records=%" PRIu64 " rows_written=%" PRIu64
-                " rows_lost_at_least=%" PRIu64 " oldest_rows_given_up=%" PRIu64
-                " series_made=%" PRIu64 " series_forgotten=%" PRIu64 " series_lost=%" PRIu64
-                " in %" PRId64 " ms; gateways send again what was not durable",
-                recovery.reason, recovery.records, recovery.rows_written, recovery.rows_lost_min,
-                recovery.rows_given_up, recovery.series_made, recovery.series_forgotten,
-                recovery.series_lost, recovery.duration_ns / NS_PER_MS);
-    if (recovery.series_lost > 0)
-        log_error("%" PRIu64 " series lost files that the journal cannot give back: "
-                  "ingest-query verify names them",
-                  recovery.series_lost);
-}
-
 static int daemon_open_store(struct daemon *daemon)
 {
     struct error_text error = {.text = ""};
@@ -140,7 +109,8 @@ static int daemon_open_store(struct daemon *daemon)
     status_set(daemon->status, STATUS_STARTED_NS, clock_realtime_ns());
     status_set(daemon->status, STATUS_STATE, STATUS_STARTING);
     status_set(daemon->status, STATUS_FLUSH_INTERVAL_NS, daemon->current->flush_interval_ns);
-    daemon_log_recovery(daemon);
+    recovery_log(daemon->store);
+    recovery_note(daemon->store, daemon->status);
 
     if (session_table_new(SESSION_TABLE_MAX, &daemon->sessions) < 0 ||
         applier_new(daemon->store, &daemon->applier) < 0 || line_protocol_new(&daemon->lines) < 0 ||

@@ -138,8 +138,8 @@ static int status_replace(int folder)
     return fd;
 }
 
-int status_file_create(const char *store_path, struct status_file **ret_status,
-                       struct error_text *error)
+int status_file_open(const char *store_path, struct status_file **ret_status,
+                     struct error_text *error)
 {
     int folder = fs_open_folder_at(FS_HERE, store_path);
     if (folder < 0)
@@ -168,8 +168,6 @@ int status_file_create(const char *store_path, struct status_file **ret_status,
         goto done;
     r = 0;
     status->words = (_Atomic int64_t *)(void *)((char *)status->mapping + NPY_HEADER_BYTES);
-    for (unsigned word = STATUS_VERSION + 1; word < STATUS_WORDS; word++)
-        status_set(status, word, 0);
     status_set(status, STATUS_MAGIC, STATUS_MAGIC_VALUE);
     status_set(status, STATUS_VERSION, STATUS_VERSION_VALUE);
     *ret_status = status;
@@ -182,6 +180,15 @@ done:
         return error_set_errno(error, r, "%s/%s", store_path, STORE_STATUS_FILE);
     }
     return 0;
+}
+
+int status_file_create(const char *store_path, struct status_file **ret_status,
+                       struct error_text *error)
+{
+    int r = status_file_open(store_path, ret_status, error);
+    for (unsigned word = STATUS_VERSION + 1; word < STATUS_WORDS && r == 0; word++)
+        status_set(*ret_status, word, 0);
+    return r;
 }
 
 void status_file_close(struct status_file *status)

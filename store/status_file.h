@@ -79,8 +79,11 @@ const char *status_word_name(unsigned word);
 
 struct status_file;
 
-/* Creates or reopens the file and maps it for writing; counters begin at 0, the header's words are
- * set. */
+/* Opens the file, or creates it, and maps it for writing; counters stand as they are, the header's
+ * words are set. */
+int status_file_open(const char *store_path, struct status_file **ret_status,
+                     struct error_text *error);
+/* The same, and counters begin at 0. */
 int status_file_create(const char *store_path, struct status_file **ret_status,
                        struct error_text *error);
 void status_file_close(struct status_file *status); /* NULL is allowed */

@@ -177,6 +177,56 @@ class Administration(unittest.TestCase):
         self.assertEqual(reply.code, OK)
         np.testing.assert_array_equal(self.daemon.values("c/d/e"), [1, 2, 3, 4])
 
+    def lose_power(self, session):
+        """Five rows of d are durable, three are not when the power goes."""
+        self.daemon.configure("[flush]\ninterval = 1h\n")
+        self.daemon.start()
+        client = self.daemon.req()
+        for sequence, values in ((1, [1, 2, 3, 4, 5]), (2, [6, 7, 8])):
+            frame = encode_batch([block("d", "f8", values, t0_ns=T0 + sequence * 10**9, period_ps=10**9)],
+                                 session=session, sequence=sequence, flags=FLAG_WAIT if sequence == 1 else 0)
+            self.assertEqual(client.ask(frame).code, OK)
+        self.daemon.kill()
+        with open(os.path.join(self.daemon.store, "STATE"), "w") as file:
+            file.write("running 00000000-0000-0000-0000-000000000000 1 2".ljust(127) + "\n")
+
+    def start_told(self):
+        """What `ingest-query status` says of how the store was found."""
+        done = subprocess.run([program("ingest-query"), "--store", self.daemon.store, "status"], capture_output=True,
+                              text=True, timeout=60)
+        return [line for line in done.stdout.splitlines() if line.startswith("start ")]
+
+    def test_what_a_power_cut_cost_is_told(self):
+        told = r"warning: recovered from the journal \(.*\): .*rows_written=\d+ rows_lost_at_least=3 "
+        for session, work in enumerate((["--delete", "a/x"], ["--rename", "a/y", "y"]), 1):
+            with self.subTest(work):
+                self.lose_power(session)
+                code, _, errors = self.daemon.run(*work)
+                self.assertEqual(code, 0)
+                self.assertRegex(errors, told)
+                np.testing.assert_array_equal(self.daemon.values("d"), [1, 2, 3, 4, 5])
+                # The store is clean now, and work on it leaves what the recovery cost to be read.
+                self.assertEqual(self.daemon.run("--delete", "none")[0], 66)
+                start, = self.start_told()
+                self.assertRegex(start, r"recovered from the journal in .*: \d+ rows written, at least 3 lost")
+                self.assertEqual(self.daemon.run("--delete", "d")[::2], (0, ""))
+        # Of a copy without its counters too.
+        self.lose_power(3)
+        os.unlink(self.daemon.store + "/status.npy")
+        self.assertEqual(self.daemon.run("--delete", "none")[0], 66)
+        self.assertIn("at least 3 lost", "".join(self.start_told()))
+
+    def test_that_a_daemon_was_killed_is_told(self):
+        self.daemon.start()
+        self.daemon.req().ask(encode_batch([block("d", "f8", [1], clock=ARRIVAL)]))
+        self.daemon.kill()
+        samples = self.daemon.status("samples")
+        code, out, errors = self.daemon.run("--rename", "d", "e")
+        self.assertEqual((code, out), (0, "renamed d to e\n"))
+        self.assertIn("the daemon before this one was killed", errors)
+        self.assertIn("the daemon before was killed", "".join(self.start_told()))
+        self.assertEqual(self.daemon.status("samples"), samples, "its counters stand")
+
     def test_no_store_is_not_created(self):
         self.daemon.arguments = ["--store", self.daemon.folder + "/none"]
         self.assertEqual(self.daemon.run("--delete", "**")[0], 66)
