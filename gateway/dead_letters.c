@@ -161,7 +161,7 @@ int dead_letters_put(struct dead_letters *letters, const struct dead_letter *let
     char name[NAME_BYTES];
     letter_name(header.session, header.sequence, name);
     int result =
-        queue_file_create(letters->folder_fd, name, &header, sizeof header, rest, rest_bytes);
+        queue_file_create(letters->folder_fd, name, &header, sizeof header, rest, rest_bytes, NULL);
     free(rest);
     if (result == 0)
         letters->used_bytes += sizeof header + rest_bytes;

@@ -29,8 +29,9 @@ struct ingest_gateway {
     int64_t sync_due_ns;   /* monotonic: when what was written last is synced; 0 = nothing is due */
     int64_t mark_due_ns;   /* the same for writing down what is durable */
     uint64_t lost_batches; /* of the queue, that are known by number */
-    struct line_protocol *lines; /* made by the first push of line protocol */
-    int64_t *line_times;         /* stamps of one block of it */
+    struct dead_letter_name queued_letter; /* in the queue, its file could not be removed; or 0 */
+    struct line_protocol *lines;           /* made by the first push of line protocol */
+    int64_t *line_times;                   /* stamps of one block of it */
     size_t line_times_capacity;
     char *endpoint;
     char name[WIRE_PEER_NAME_MAX + 1];

@@ -223,6 +223,16 @@ static int make_frame(struct ingest_gateway *gateway, const struct dead_letter *
     return 0;
 }
 
+/* Removes a letter that is safe in the queue. Where that fails it is known not to be sent again. */
+static int remove_queued(struct ingest_gateway *gateway, const struct dead_letter_name *name)
+{
+    gateway->queued_letter = *name;
+    int result = dead_letters_remove(&gateway->letters, name->session, name->sequence);
+    if (result == 0)
+        gateway->queued_letter = (struct dead_letter_name){0};
+    return result;
+}
+
 /* Moves one letter into the queue. It is removed when it is safe there; when the process ends
  * between the two, the next start removes it, since the queue's newest batch names it. */
 static int resend_letter(struct ingest_gateway *gateway, const struct dead_letter_name *name,
@@ -248,7 +258,7 @@ static int resend_letter(struct ingest_gateway *gateway, const struct dead_lette
     if (result == 0)
         result = queue_sync(&gateway->queue);
     if (result == 0)
-        result = dead_letters_remove(&gateway->letters, name->session, name->sequence);
+        result = remove_queued(gateway, name);
     if (result < 0)
         goto out;
     resend->letters++;
@@ -257,6 +267,13 @@ static int resend_letter(struct ingest_gateway *gateway, const struct dead_lette
 out:
     dead_letter_free(&letter);
     return result;
+}
+
+static bool is_queued_letter(const struct ingest_gateway *gateway,
+                             const struct dead_letter_name *name)
+{
+    return gateway->queued_letter.session == name->session &&
+           gateway->queued_letter.sequence == name->sequence;
 }
 
 int ingest_gateway_resend(struct ingest_gateway *gateway, int timeout_ms,
@@ -269,7 +286,13 @@ int ingest_gateway_resend(struct ingest_gateway *gateway, int timeout_ms,
     size_t count = 0;
     int result = dead_letters_list(&gateway->letters, &names, &count);
     int64_t deadline_ns = gateway_deadline(timeout_ms);
+    size_t gone = 0;
     for (size_t i = 0; i < count && result == 0; i++) {
+        if (is_queued_letter(gateway, &names[i])) {
+            result = remove_queued(gateway, &names[i]);
+            gone += result == 0;
+            continue;
+        }
         result = resend_letter(gateway, &names[i], deadline_ns, ret_resend);
         if (result == -EBADMSG || result == -EMSGSIZE || result == -EPROTONOSUPPORT) {
             ret_resend->unusable++;
@@ -278,7 +301,7 @@ int ingest_gateway_resend(struct ingest_gateway *gateway, int timeout_ms,
             result = 0;
         }
     }
-    ret_resend->left = count - ret_resend->letters;
+    ret_resend->left = count - gone - ret_resend->letters;
     free(names);
     return result;
 }

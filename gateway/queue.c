@@ -28,7 +28,7 @@ int queue_make_room(struct queue *queue, size_t frame_bytes)
 
 void queue_note_synced(struct queue *queue)
 {
-    queue->is_unsynced = false;
+    queue->is_unsynced = queue->was_closed = false;
     queue->synced = queue->last;
     queue->durable_synced = queue->durable_written;
 }
@@ -84,7 +84,14 @@ int queue_append(struct queue *queue, const uint8_t *frame, size_t frame_bytes, 
     queue->newest = header;
     queue->last = queue->next++;
     queue->is_unsynced = true;
-    return 0;
+    if (!queue->was_closed)
+        return 0;
+    /* A queue that reads as closed after a power cut lacks nothing: its numbers go on without a
+     * gap. So it must not read so once a batch may have gone out. */
+    result = queue_sync(queue);
+    if (result < 0)
+        queue_take_back(queue);
+    return result;
 }
 
 void queue_take_back(struct queue *queue)

@@ -128,7 +128,7 @@ int queue_folder_list(int folder_fd, int (*visit)(const char *name, void *contex
 }
 
 int queue_file_create(int folder_fd, const char *name, const void *head, size_t head_bytes,
-                      const void *body, size_t body_bytes)
+                      const void *body, size_t body_bytes, int *ret_fd)
 {
     char unfinished[NAME_MAX + 1];
     snprintf(unfinished, sizeof unfinished, "%s" QUEUE_UNFINISHED, name);
@@ -139,13 +139,17 @@ int queue_file_create(int folder_fd, const char *name, const void *head, size_t 
     result = queue_file_write(fd, 0, head, head_bytes, body, body_bytes);
     if (result == 0)
         result = queue_file_sync(fd);
-    close(fd);
     if (result == 0 && renameat(folder_fd, unfinished, folder_fd, name) != 0)
         result = -errno;
     if (result < 0) {
         (void)unlinkat(folder_fd, unfinished, 0);
+        close(fd);
         return result;
     }
+    if (ret_fd != NULL)
+        *ret_fd = fd;
+    else
+        close(fd);
     return queue_folder_sync(folder_fd);
 }
 

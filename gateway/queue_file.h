@@ -20,10 +20,11 @@ int queue_folder_lock(int folder_fd, int *ret_fd);
 /* Calls back with each name of the folder, until it returns below 0, which is then the result. */
 int queue_folder_list(int folder_fd, int (*visit)(const char *name, void *context), void *context);
 
-/* Makes file `name` of these two pieces: whole and durable, or not there. What had that name is
- * replaced. */
+/* Makes file `name` of these two pieces, whole and durable. What had that name is replaced.
+ * `ret_fd` (NULL = not wanted) is its descriptor: -1 after an error where the file is not there;
+ * after one where it is, and perhaps not after a power cut, the descriptor still. */
 int queue_file_create(int folder_fd, const char *name, const void *head, size_t head_bytes,
-                      const void *body, size_t body_bytes);
+                      const void *body, size_t body_bytes, int *ret_fd);
 
 /* The suffix of a file that is being made. One that is found was left by a crash. */
 #define QUEUE_UNFINISHED ".unfinished"

@@ -22,11 +22,12 @@
 static_assert(SEGMENT_BYTES_MAX / sizeof(struct queue_record_header) < SEQUENCES_SKIPPED,
               "a segment's batches");
 
-static bool parse_name(const char *name, uint64_t *ret_first)
+/* A segment's name, and then the suffix. */
+static bool parse_name(const char *name, const char *suffix, uint64_t *ret_first)
 {
     const size_t prefix = sizeof NAME_PREFIX - 1;
-    if (strncmp(name, NAME_PREFIX, prefix) != 0 || strlen(name) != prefix + 16 ||
-        strspn(name + prefix, "0123456789abcdef") != 16)
+    if (strncmp(name, NAME_PREFIX, prefix) != 0 ||
+        strspn(name + prefix, "0123456789abcdef") != 16 || strcmp(name + prefix + 16, suffix) != 0)
         return false;
     *ret_first = strtoull(name + prefix, NULL, 16);
     return *ret_first > 0 && *ret_first <= QUEUE_SEQUENCE_MAX;
@@ -35,11 +36,10 @@ static bool parse_name(const char *name, uint64_t *ret_first)
 static int visit(const char *name, void *context)
 {
     struct queue *queue = context;
-    size_t length = strlen(name), suffix = sizeof QUEUE_UNFINISHED - 1;
     uint64_t first;
-    if (length > suffix && strcmp(name + length - suffix, QUEUE_UNFINISHED) == 0)
+    if (parse_name(name, QUEUE_UNFINISHED, &first))
         return queue_file_remove(queue->folder_fd, name);
-    if (!parse_name(name, &first))
+    if (!parse_name(name, "", &first))
         return 0;
     int fd = -1;
     uint64_t bytes = 0;
@@ -86,6 +86,7 @@ struct survey {
     uint64_t durable;
     uint64_t next_at_least;
     struct queue_record_header newest; /* batch; sequence 0 = none */
+    bool is_unreadable;                /* the disk failed to give something: later it may */
 };
 
 /* Of the last segment. */
@@ -95,19 +96,6 @@ struct tail {
     bool is_damaged; /* somewhere, and not only behind that */
     bool is_this_boot;
 };
-
-static bool frame_is_whole(const struct queue_reader *reader, const struct queue_record *record,
-                           uint8_t **buffer, size_t *capacity)
-{
-    if (record->header.frame_bytes > *capacity) {
-        uint8_t *bytes = realloc(*buffer, record->header.frame_bytes);
-        if (bytes == NULL)
-            return false;
-        *buffer = bytes;
-        *capacity = record->header.frame_bytes;
-    }
-    return record->header.frame_bytes == 0 || queue_reader_frame(reader, record, *buffer) == 0;
-}
 
 /* A number is used also when its record is damaged: what comes behind names it. */
 static void note_record(struct survey *survey, const struct queue_record_header *header,
@@ -131,8 +119,6 @@ static int walk(const struct queue *queue, size_t index, struct survey *survey, 
     struct queue_reader reader;
     struct queue_file_header header;
     struct queue_record record;
-    uint8_t *buffer = NULL;
-    size_t capacity = 0;
     int fd = -1;
     queue_segment_name(queue->segments[index].first, name);
     int result = queue_file_open(queue->folder_fd, name, false, &fd);
@@ -154,7 +140,7 @@ static int walk(const struct queue *queue, size_t index, struct survey *survey, 
     }
     result = 0;
     while (queue_reader_next(&reader, &record) > 0) {
-        bool is_whole = tail == NULL || frame_is_whole(&reader, &record, &buffer, &capacity);
+        bool is_whole = tail == NULL || queue_reader_check(&reader, &record);
         note_record(survey, &record.header, is_whole);
         if (tail != NULL && is_whole) {
             tail->end = reader.offset;
@@ -162,8 +148,8 @@ static int walk(const struct queue *queue, size_t index, struct survey *survey, 
             tail->is_damaged = reader.lost_bytes > 0;
         }
     }
+    survey->is_unreadable = survey->is_unreadable || reader.is_unreadable;
 out:
-    free(buffer);
     queue_close(&fd);
     return result;
 }
@@ -211,36 +197,57 @@ static int begin_anew(struct queue *queue, uint64_t session)
     return queue_segment_begin(queue);
 }
 
-/* Goes on in the last segment, or in a new one. */
-static int continue_at(struct queue *queue, const struct tail *tail)
+/* A new segment follows the last one; only then is cut off (`cut_fd`, -1 = left as it is) what is
+ * not whole there: until there is another segment it says that numbers are to be left out. */
+static int continue_behind(struct queue *queue, const struct tail *tail, int cut_fd)
 {
     struct queue_segment *last = &queue->segments[queue->segment_count - 1];
-    char name[QUEUE_NAME_BYTES];
-    bool is_torn = tail->end < last->bytes;
-    if (tail->end > 0) {
-        queue_segment_name(last->first, name);
-        int result = queue_file_open(queue->folder_fd, name, true, &queue->active_fd);
-        if (result == 0 && is_torn)
-            result = queue_file_cut(queue->active_fd, tail->end);
-        if (result == 0 && is_torn)
-            result = queue_file_sync(queue->active_fd);
-        if (result < 0)
-            return result;
-    }
-    if (is_torn)
-        tell(queue, queue->last + 1, last->bytes - tail->end,
-             "not whole at the end: a write that was cut off, and not accepted, or damage");
-    if (tail->end > 0) {
+    const bool is_cut = cut_fd >= 0 && tail->end < last->bytes;
+    if (is_cut) {
         queue->used_bytes -= last->bytes - tail->end;
         last->bytes = tail->end;
     }
+    int result = queue_segment_begin(queue);
+    /* Should it stay, it is told again. */
+    if (result == 0 && is_cut)
+        (void)queue_file_cut(cut_fd, tail->end);
+    return result;
+}
+
+/* Goes on in the last segment, or in a new one. */
+static int continue_at(struct queue *queue, const struct tail *tail, bool is_unreadable)
+{
+    const struct queue_segment *last = &queue->segments[queue->segment_count - 1];
+    const bool is_torn = tail->end < last->bytes;
+    char name[QUEUE_NAME_BYTES];
+    int fd = -1;
+    queue_segment_name(last->first, name);
+    int result = tail->end > 0 ? queue_file_open(queue->folder_fd, name, true, &fd) : 0;
+    /* What a killed process wrote counts as synced from here on. */
+    if (result == 0 && fd >= 0 && !tail->is_closed)
+        result = queue_file_sync(fd);
+    if (result < 0)
+        goto out;
+    if (is_torn)
+        tell(queue, queue->last + 1, last->bytes - tail->end,
+             "not whole at the end: a write that was cut off, and not accepted, or damage");
     if (is_torn || (!tail->is_closed && !tail->is_this_boot))
         queue->next += SEQUENCES_SKIPPED;
-    queue->is_closed = tail->is_closed;
     /* What is damaged may read otherwise when bytes follow: a frame's length then fits. */
-    if (tail->end == 0 || !tail->is_this_boot || is_torn || tail->is_damaged)
-        return queue_segment_begin(queue);
-    return tail->is_closed ? 0 : queue_file_sync(queue->active_fd);
+    if (tail->end == 0 || !tail->is_this_boot || is_torn || tail->is_damaged || is_unreadable) {
+        result = continue_behind(queue, tail, is_unreadable ? -1 : fd);
+        goto out;
+    }
+    /* Its name may have been given by one that was killed before it could sync that. */
+    result = queue_folder_sync(queue->folder_fd);
+    if (result < 0)
+        goto out;
+    queue->is_closed = queue->was_closed = tail->is_closed;
+    queue->active_fd = fd;
+    return 0;
+out:
+    queue_close(&fd);
+    return result;
 }
 
 static int find_end(struct queue *queue, uint64_t session)
@@ -259,6 +266,8 @@ static int find_end(struct queue *queue, uint64_t session)
     }
     if (queue->segment_count == 0)
         return begin_anew(queue, session);
+    if (survey.session == 0 && survey.is_unreadable)
+        return -EIO;
     if (survey.session == 0) {
         int result = set_aside(queue);
         return result < 0 ? result : begin_anew(queue, session);
@@ -274,7 +283,7 @@ static int find_end(struct queue *queue, uint64_t session)
     queue_advance_next(queue, named);
     if (queue->next > QUEUE_SEQUENCE_MAX - 2 * SEQUENCES_SKIPPED)
         return -EOVERFLOW;
-    return continue_at(queue, &tail);
+    return continue_at(queue, &tail, survey.is_unreadable);
 }
 
 int queue_open(const struct queue_options *options, struct queue *ret_queue)

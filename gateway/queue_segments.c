@@ -14,16 +14,24 @@ void queue_segment_name(uint64_t first, char ret_name[QUEUE_NAME_BYTES])
     snprintf(ret_name, QUEUE_NAME_BYTES, "batches-%016" PRIx64, first);
 }
 
+static int make_room_for_one(struct queue *queue)
+{
+    if (queue->segment_count < queue->segment_capacity)
+        return 0;
+    size_t capacity = queue->segment_capacity == 0 ? 16 : 2 * queue->segment_capacity;
+    struct queue_segment *segments = realloc(queue->segments, capacity * sizeof *segments);
+    if (segments == NULL)
+        return -ENOMEM;
+    queue->segments = segments;
+    queue->segment_capacity = capacity;
+    return 0;
+}
+
 int queue_segment_add(struct queue *queue, uint64_t first, uint64_t bytes)
 {
-    if (queue->segment_count == queue->segment_capacity) {
-        size_t capacity = queue->segment_capacity == 0 ? 16 : 2 * queue->segment_capacity;
-        struct queue_segment *segments = realloc(queue->segments, capacity * sizeof *segments);
-        if (segments == NULL)
-            return -ENOMEM;
-        queue->segments = segments;
-        queue->segment_capacity = capacity;
-    }
+    int result = make_room_for_one(queue);
+    if (result < 0)
+        return result;
     queue->segments[queue->segment_count++] =
         (struct queue_segment){.first = first, .bytes = bytes};
     queue->used_bytes += bytes;
@@ -85,11 +93,17 @@ int queue_segment_begin(struct queue *queue)
     char name[QUEUE_NAME_BYTES];
     queue_segment_name(queue->next, name);
     int fd = -1;
-    int result = queue_file_create(queue->folder_fd, name, &header, sizeof header, NULL, 0);
+    int result = make_room_for_one(queue);
     if (result == 0)
-        result = queue_file_open(queue->folder_fd, name, true, &fd);
-    if (result < 0)
+        result = queue_file_create(queue->folder_fd, name, &header, sizeof header, NULL, 0, &fd);
+    if (result < 0) {
+        /* It may be there: then it holds the place of the last one, and nothing may be written to
+         * the one before it. */
+        if (fd >= 0)
+            queue->error = result;
+        queue_close(&fd);
         return result;
+    }
     size_t count = queue->segment_count;
     /* One without a batch in it had the same name and was replaced. */
     if (count > 0 && queue->segments[count - 1].first == queue->next) {
@@ -97,16 +111,12 @@ int queue_segment_begin(struct queue *queue)
         queue->segment_count--;
         was_read = was_read || queue->cursor_segment == count - 1;
     }
-    result = queue_segment_add(queue, queue->next, sizeof header);
-    if (result < 0) {
-        queue_close(&fd);
-        return result;
-    }
+    (void)queue_segment_add(queue, queue->next, sizeof header);
     queue_close(&queue->active_fd);
     queue->active_fd = fd;
     queue->durable_written = queue->durable_synced = queue->durable;
     queue->is_torn = false;
-    queue->is_closed = false;
+    queue->is_closed = queue->was_closed = false;
     if (was_read) {
         queue_close(&queue->cursor_fd);
         queue->cursor_segment = queue->segment_count - 1;

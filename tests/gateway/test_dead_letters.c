@@ -236,6 +236,43 @@ static void test_a_crash_between_queue_and_folder(void **state)
     resend(context, 0, 0);
 }
 
+static bool removals_fail;
+
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker's names
+int __real_unlinkat(int folder_fd, const char *name, int flags);
+int __wrap_unlinkat(int folder_fd, const char *name, int flags);
+int __wrap_unlinkat(int folder_fd, const char *name, int flags)
+{
+    if (removals_fail) {
+        errno = EACCES;
+        return -1;
+    }
+    return __real_unlinkat(folder_fd, name, flags);
+}
+// NOLINTEND(bugprone-reserved-identifier)
+
+/* A letter is in the queue and its file cannot be removed: trying again sends nothing again. */
+static void test_a_letter_that_cannot_be_removed(void **state)
+{
+    struct context *context = *state;
+    struct ingest_resend resent;
+    open_queued(context, (struct ingest_gateway_options){0});
+    fake_daemon_greet(&context->daemon, context->gateway);
+    push(context, 2);
+    fake_daemon_expect_batch(&context->daemon, context->gateway, 1);
+    refuse(context, 1, 1, "no");
+    removals_fail = true;
+    for (int tries = 0; tries < 3; tries++) {
+        assert_int_equal(ingest_gateway_resend(context->gateway, 1000, &resent), -EACCES);
+        assert_true(resent.letters == 0 && resent.left == 1);
+        assert_true(status_of(context).pushed == 3);
+    }
+    removals_fail = false;
+    resend(context, 0, 0);
+    assert_int_equal(count_letters(), 0);
+    assert_true(status_of(context).pushed == 3);
+}
+
 static void test_the_folder_is_bounded(void **state)
 {
     struct context *context = *state;
@@ -302,6 +339,7 @@ int main(void)
         LETTERS_TEST(test_lists_that_do_not_fit),
         LETTERS_TEST(test_a_letter_is_written_once),
         LETTERS_TEST(test_a_crash_between_queue_and_folder),
+        LETTERS_TEST(test_a_letter_that_cannot_be_removed),
         LETTERS_TEST(test_the_folder_is_bounded),
         LETTERS_TEST(test_a_damaged_letter_stays),
         LETTERS_TEST(test_without_a_queue),

@@ -261,6 +261,27 @@ static void test_what_a_crash_left_unfinished_goes(void **state)
     expect(context, 1, 3);
 }
 
+/* Whatever else is in the folder is another's: it is left alone, and in nobody's way. */
+static void test_names_of_others(void **state)
+{
+    static const char *const names[] = {"notes.unfinished", "batches-1.unfinished", "batches-x",
+                                        "batches-0000000000000001.unfinished.txt"};
+    struct queue_context *context = *state;
+    char path[400];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        write_whole(context, names[i], (const uint8_t *)"mine", 4);
+    snprintf(path, sizeof path, "%s/folder.unfinished", context->path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    open_queue(context);
+    append(context, 3);
+    expect(context, 1, 3);
+    assert_int_equal(access(path, F_OK), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", context->path, names[i]);
+        assert_int_equal(access(path, F_OK), 0);
+    }
+}
+
 static void test_a_batch_that_is_taken_back(void **state)
 {
     struct queue_context *context = *state;
@@ -295,6 +316,7 @@ int main(void)
         QUEUE_TEST(test_a_full_disk),
         QUEUE_TEST(test_a_folder_that_cannot_be_written),
         QUEUE_TEST(test_what_a_crash_left_unfinished_goes),
+        QUEUE_TEST(test_names_of_others),
         QUEUE_TEST(test_a_batch_that_is_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
