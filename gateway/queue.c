@@ -28,7 +28,8 @@ int queue_make_room(struct queue *queue, size_t frame_bytes)
 
 void queue_note_synced(struct queue *queue)
 {
-    queue->is_unsynced = queue->was_closed = false;
+    queue->is_unsynced = false;
+    queue->is_closed_synced = queue->is_closed;
     queue->synced = queue->last;
     queue->durable_synced = queue->durable_written;
 }
@@ -84,7 +85,7 @@ int queue_append(struct queue *queue, const uint8_t *frame, size_t frame_bytes, 
     queue->newest = header;
     queue->last = queue->next++;
     queue->is_unsynced = true;
-    if (!queue->was_closed)
+    if (!queue->is_closed_synced)
         return 0;
     /* A queue that reads as closed after a power cut lacks nothing: its numbers go on without a
      * gap. So it must not read so once a batch may have gone out. */

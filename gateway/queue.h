@@ -49,14 +49,14 @@ struct queue {
     uint64_t last;     /* of the newest batch; 0 = none yet */
     uint64_t began_at; /* `next` when it was opened: what is from there on was pushed since */
     uint64_t durable;
-    uint64_t durable_written; /* as the files say */
-    uint64_t durable_synced;  /* as they say also after a power cut */
-    uint64_t synced;          /* batches up to here are synced */
-    bool is_unsynced;         /* something is written and not synced */
-    bool is_closed;           /* the last record says so */
-    bool was_closed;          /* it may say so after a power cut: it was synced as the last */
-    bool is_torn;             /* a write failed half way: go on in a new segment */
-    int error;                /* a sync failed: nothing is taken any more */
+    uint64_t durable_written;          /* as the files say */
+    uint64_t durable_synced;           /* as they say also after a power cut */
+    uint64_t synced;                   /* batches up to here are synced */
+    bool is_unsynced;                  /* something is written and not synced */
+    bool is_closed;                    /* the last record says so */
+    bool is_closed_synced;             /* the same after a power cut */
+    bool is_torn;                      /* a write failed half way: go on in a new segment */
+    int error;                         /* a sync failed: nothing is taken any more */
     struct queue_record_header newest; /* of `last`, or zeros */
 
     size_t cursor_segment; /* index */

@@ -242,7 +242,7 @@ static int continue_at(struct queue *queue, const struct tail *tail, bool is_unr
     result = queue_folder_sync(queue->folder_fd);
     if (result < 0)
         goto out;
-    queue->is_closed = queue->was_closed = tail->is_closed;
+    queue->is_closed = queue->is_closed_synced = tail->is_closed;
     queue->active_fd = fd;
     return 0;
 out:

@@ -116,7 +116,7 @@ int queue_segment_begin(struct queue *queue)
     queue->active_fd = fd;
     queue->durable_written = queue->durable_synced = queue->durable;
     queue->is_torn = false;
-    queue->is_closed = queue->was_closed = false;
+    queue->is_closed = queue->is_closed_synced = false;
     if (was_read) {
         queue_close(&queue->cursor_fd);
         queue->cursor_segment = queue->segment_count - 1;

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <time.h>
 
 #define BATCHES_MAX 4096
 #define REFUSED_MAX 256
@@ -357,7 +356,7 @@ int main(int argc, char **argv)
                                             {"seed", required_argument, NULL, 's'},
                                             {"replay", required_argument, NULL, 'r'},
                                             {0}};
-    uint64_t lives = 1000, seed = (uint64_t)time(NULL) * 1000003, replayed = 0;
+    uint64_t lives = 1000, seed = 1, replayed = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'l')
             lives = strtoull(optarg, NULL, 10);
