@@ -1,5 +1,6 @@
 #include "error_text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +25,9 @@ int error_set_errno(struct error_text *error, int code, const char *format, ...)
     va_end(arguments);
 
     char buffer[128];
-    const char *reason = strerror_r(code < 0 ? -code : code, buffer, sizeof buffer);
+    const char *reason = code == -EBADMSG
+                             ? "it is damaged, or is no regular file"
+                             : strerror_r(code < 0 ? -code : code, buffer, sizeof buffer);
     size_t used = strlen(error->text);
     snprintf(error->text + used, sizeof error->text - used, ": %s", reason);
     return code;

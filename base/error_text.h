@@ -16,7 +16,8 @@ struct error_text {
 __attribute__((format(printf, 3, 4))) int error_set(struct error_text *error, int code,
                                                     const char *format, ...);
 
-/* As error_set(), then ": " and the system's name for `code`. */
+/* As error_set(), then ": " and the system's name for `code`; that of -EBADMSG speaks of messages,
+ * which is not what it stands for here. */
 __attribute__((format(printf, 3, 4))) int error_set_errno(struct error_text *error, int code,
                                                           const char *format, ...);
 

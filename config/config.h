@@ -76,8 +76,8 @@ struct config {
 typedef void config_report(const char *message, void *context);
 
 /* Reads a file into a new configuration; defaults hold for what it leaves out. 0; -ENOENT and other
- * errors of opening (one report); -EINVAL when there was a mistake (every mistake was reported,
- * nothing is returned). */
+ * errors of opening (one report); -EINVAL when there was a mistake or the file is a pipe (every
+ * mistake was reported, nothing is returned). */
 int config_load(const char *path, config_report *report, void *context, struct config **ret_config);
 
 /* The defaults alone. -ENOMEM. */

@@ -8,11 +8,14 @@
 #include "config_lines.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define SUGGESTION_BYTES 256
 #define RULE_PREFIX      "series."
@@ -354,19 +357,41 @@ static int load_stream(struct loader *loader)
     return loader->mistakes > 0 ? -EINVAL : 0;
 }
 
+static int open_failed(struct loader *loader, int error)
+{
+    char buffer[128];
+    mistake(loader, 0, "cannot be opened: %s", strerror_r(error, buffer, sizeof buffer));
+    return error > 0 ? -error : -EIO;
+}
+
+static int open_file(struct loader *loader)
+{
+    struct stat status;
+    /* Not waiting for a FIFO's other end, which may never come. */
+    int fd = open(loader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return open_failed(loader, errno);
+    if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode)) {
+        close(fd);
+        mistake(loader, 0, "is a pipe, and has to be a file that can be read again");
+        return -EINVAL;
+    }
+    loader->lines.file = fdopen(fd, "r");
+    if (loader->lines.file != NULL)
+        return 0;
+    int result = open_failed(loader, errno);
+    close(fd);
+    return result;
+}
+
 int config_load(const char *path, config_report *report, void *context, struct config **ret_config)
 {
     struct loader loader = {.path = path, .report = report, .context = context};
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        int result = errno > 0 ? -errno : -EIO;
-        char buffer[128];
-        mistake(&loader, 0, "cannot be opened: %s", strerror_r(-result, buffer, sizeof buffer));
+    int result = open_file(&loader);
+    if (result < 0)
         return result;
-    }
-    loader.lines.file = file;
-    int result = load_stream(&loader);
-    fclose(file);
+    result = load_stream(&loader);
+    fclose(loader.lines.file);
     if (result < 0)
         config_free(loader.config);
     else

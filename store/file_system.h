@@ -16,7 +16,8 @@
 #define FS_HERE (-100) /* AT_FDCWD */
 
 /* Folders are made 0750 and files 0640: what the umask leaves of it. Descriptors are closed on
- * exec. */
+ * exec. What is there and is neither a file nor a folder (a FIFO, a device) is -EBADMSG; nothing
+ * waits for it. */
 int fs_open_read_at(int folder, const char *path);      /* descriptor */
 int fs_open_write_at(int folder, const char *path);     /* descriptor, for reading and writing */
 int fs_open_or_create_at(int folder, const char *path); /* descriptor, for reading and writing */

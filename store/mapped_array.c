@@ -123,9 +123,9 @@ static int open_file(struct mapped_array *array, struct error_text *error)
     array->fd = array->mode == MAPPED_READ_WRITE ? fs_open_write_at(FS_HERE, array->path)
                                                  : fs_open_read_at(FS_HERE, array->path);
     int result = array->fd < 0 ? array->fd : fs_stat(array->fd, &status);
-    if (result < 0)
+    if (result < 0 && result != -EBADMSG)
         return error_set_errno(error, result, "cannot open %s", array->path);
-    if (!status.is_file)
+    if (result < 0 || !status.is_file)
         return error_set(error, -EINVAL, "%s is not a regular file: it cannot be mapped",
                          array->path);
     array->file_bytes = status.size_bytes;

@@ -89,7 +89,8 @@ static int read_head(struct series *series, struct series_head *head, int64_t wo
         result = fs_stat(fd, &status);
     fs_close(fd);
     if (result < 0) {
-        series_break(series, "head.npy: %s", strerror(-result));
+        series_break(series, "head.npy: %s",
+                     result == -EBADMSG ? "it is no regular file" : strerror(-result));
         series->is_unread = series_may_pass(result);
         return result;
     }

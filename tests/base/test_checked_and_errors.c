@@ -33,6 +33,8 @@ static void test_error_text(void **state)
     assert_string_equal(error.text, "line 3");
     assert_int_equal(error_set_errno(&error, -ENOENT, "cannot open %s", "x"), -ENOENT);
     assert_string_equal(error.text, "cannot open x: No such file or directory");
+    assert_int_equal(error_set_errno(&error, -EBADMSG, "cannot open x"), -EBADMSG);
+    assert_string_equal(error.text, "cannot open x: it is damaged, or is no regular file");
     assert_int_equal(error_set(NULL, -EIO, "unseen"), -EIO);
     assert_int_equal(error_set_errno(NULL, -EIO, "unseen"), -EIO);
 }

@@ -79,6 +79,14 @@ class Configuration(unittest.TestCase):
             self.assertEqual(code, 66)
             self.assertIn("none.ini", errors)
 
+    def test_a_pipe(self):
+        pipe = self.daemon.folder + "/pipe.ini"
+        os.mkfifo(pipe)
+        for arguments in (["--check-config"], [], ["--delete", "x"]):
+            code, out, errors = ingestd("--config", pipe, *arguments)
+            self.assertEqual((code, out), (78, ""))
+            self.assertEqual(errors, "ingestd: error: %s: is a pipe, and has to be a file that can be read again\n" % pipe)
+
     def test_the_sample_file(self):
         sample = os.path.join(os.environ.get("INGEST_SOURCE", os.path.join(os.path.dirname(__file__), "..", "..")),
                               "config", "ingestd.ini")

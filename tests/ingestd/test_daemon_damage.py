@@ -13,7 +13,7 @@ import sys
 import unittest
 
 import numpy as np
-from ingest_daemon import HEAD, Daemon, program
+from ingest_daemon import HEAD, Daemon, program, wait_for
 from ingest_wire import *
 
 SEED = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else random.randrange(1 << 32)
@@ -73,6 +73,41 @@ class Damage(unittest.TestCase):
             self.daemon.stop(signal.SIGKILL if lap % 2 == 0 else signal.SIGTERM)
             self.expect_sound("after its end")
             self.daemon.start()
+
+    def test_a_pipe_in_a_files_place_holds_nobody_up(self):
+        self.daemon.start()
+        self.fill()
+        series = ["series/ring/explicit/" + file for file in os.listdir(self.store + "/series/ring/explicit")]
+        meta = ["series/grow/explicit/meta.ini"]
+        store = [os.path.basename(path) for path in glob.glob(self.store + "/*") if not path.endswith("/series")]
+        self.assertTrue(len(series) > 3 and len(store) > 4, (series, store))
+        self.daemon.stop()
+        sound = self.daemon.folder + "/sound"
+        shutil.copytree(self.store, sound)
+        for file in sorted(series + meta + store + ["series/grow/regular/runs.npy"]):
+            with self.subTest(file):
+                # A daemon has it open: its stop must end, and the next start end or go on, and say why.
+                shutil.rmtree(self.store)
+                shutil.copytree(sound, self.store)
+                self.daemon.start()
+                self.fill(50, 1)
+                path = os.path.join(self.store, file)
+                if os.path.exists(path):
+                    os.unlink(path)
+                os.mkfifo(path)
+                log_at = len(self.daemon.log())
+                self.assertIn(self.daemon.stop(seconds=20), (0, 74) if file.startswith("journal") else (0,))
+                self.daemon.launch()
+                wait_for(lambda: self.daemon.process.poll() is not None or "started version" in self.daemon.log()[log_at:],
+                         "it starts or ends", 20)
+                if self.daemon.process.poll() is None:
+                    self.assertEqual(self.daemon.stop(seconds=20), 0)
+                else:
+                    self.assertEqual(self.daemon.process.returncode, 74)
+                    self.assertRegex(self.daemon.log()[log_at:], r"error: cannot open the store: .*is no regular file")
+                    self.daemon.process = None
+                if file.endswith("/times.npy") or file.endswith("/head.npy") or file.endswith("meta.ini"):
+                    self.assertIn(file + ": not a regular file", self.verify()[1])
 
     def places(self):
         """(file, byte): what is written there something else says too."""
