@@ -242,17 +242,29 @@ static int apply_begin(struct applier *applier, const struct client *writer, siz
 
 /* ---- second pass ---- */
 
-static int apply_create(struct applier *applier, struct apply_item *item, struct verdict *verdict)
+/* The series stays NULL where the block is refused or late as a whole. */
+static int apply_create(struct applier *applier, struct apply_item *item, int64_t now_ns,
+                        struct verdict *verdict)
 {
     const char *label;
     const struct series_rule *rule =
         rules_match(applier->rules, item->wire.name, item->wire.name_bytes, &label);
     struct series_type type;
     struct error_text error = {.text = ""};
+    const struct series_block block = apply_block(&item->wire);
+    uint64_t capacity = 0;
     apply_item_type(item, &type);
-    int result = store_create(applier->store, item->wire.name, item->wire.name_bytes, &type, rule,
-                              item->wire.clock == WIRE_CLOCK_REGULAR ? item->wire.period_ps : 0,
-                              &item->series, &error);
+    int result = series_judge_first(&type, rule, &block, now_ns, &capacity);
+    if (result == -ENODATA) {
+        verdict->blocks++;
+        verdict->late += item->wire.count;
+        return 0;
+    }
+    if (result < 0)
+        return apply_refuse_append(item, result, capacity, verdict);
+    result = store_create(applier->store, item->wire.name, item->wire.name_bytes, &type, rule,
+                          item->wire.clock == WIRE_CLOCK_REGULAR ? item->wire.period_ps : 0,
+                          &item->series, &error);
     if (result == 0)
         return 0;
     item->series = NULL;
@@ -282,7 +294,7 @@ static int apply_one(struct applier *applier, struct apply_item *item, uint64_t 
         return 0;
     }
     if (item->series == NULL) {
-        int result = apply_create(applier, item, verdict);
+        int result = apply_create(applier, item, now_ns, verdict);
         if (result < 0 || item->series == NULL)
             return result;
     } else {
@@ -297,7 +309,7 @@ static int apply_one(struct applier *applier, struct apply_item *item, uint64_t 
     const struct series_block block = apply_block(&item->wire);
     int result = series_append(item->series, &block, session, sequence, now_ns, &appended);
     if (result < 0)
-        return apply_refuse_append(item, result, verdict);
+        return apply_refuse_append(item, result, series_capacity(item->series), verdict);
     verdict->blocks += !appended.duplicate;
     verdict->duplicates += appended.duplicate;
     verdict->samples += appended.appended;

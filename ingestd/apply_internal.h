@@ -27,7 +27,9 @@ int apply_refuse_create(const struct apply_item *item, int error_code,
                         const struct error_text *error, const char *rule_label,
                         struct verdict *verdict);
 
-/* What an error of series_append() means; as above. */
-int apply_refuse_append(const struct apply_item *item, int error_code, struct verdict *verdict);
+/* What an error of series_append() or series_judge_first() means; as above. `capacity`: of the
+ * series, or of the one that was not made. */
+int apply_refuse_append(const struct apply_item *item, int error_code, uint64_t capacity,
+                        struct verdict *verdict);
 
 #endif

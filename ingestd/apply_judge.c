@@ -109,14 +109,15 @@ int apply_refuse_create(const struct apply_item *item, int error_code,
     }
 }
 
-int apply_refuse_append(const struct apply_item *item, int error_code, struct verdict *verdict)
+int apply_refuse_append(const struct apply_item *item, int error_code, uint64_t capacity,
+                        struct verdict *verdict)
 {
     switch (error_code) {
     case -EFBIG:
         verdict_refuse(verdict, WIRE_TOO_LARGE, item->wire.name, item->wire.name_bytes,
                        "a block of %" PRIu32 " samples is longer than its ring of %" PRIu64
                        "; send smaller batches or raise the rule's capacity",
-                       item->wire.count, series_capacity(item->series));
+                       item->wire.count, capacity);
         return 0;
     case -ENOSPC:
         apply_refuse(item, WIRE_STORE_FULL,

@@ -157,6 +157,27 @@ static int adopt(struct store *store, const struct creation *creation,
     return result;
 }
 
+int series_judge_first(const struct series_type *type, const struct series_rule *rule,
+                       const struct series_block *block, int64_t now_ns, uint64_t *ret_capacity)
+{
+    const struct time_rules rules = {.clamp = rule->late == SERIES_LATE_CLAMP};
+    bool is_regular = block->clock == BLOCK_REGULAR;
+    struct time_judgement judgement;
+    uint64_t capacity;
+    if (rule->mode == SERIES_MODE_REFUSE || series_type_sample_bytes(type) == 0 ||
+        store_rule_capacity(rule, type, is_regular ? block->period_ps : 0, &capacity) < 0)
+        return 0;
+    if (capacity > 0 && block->count > capacity) {
+        *ret_capacity = capacity;
+        return -EFBIG;
+    }
+    /* A regular block is after the last sample of a series that has none, whatever its t0. */
+    if (is_regular)
+        return 0;
+    int result = time_judge_explicit(block, now_ns, TIME_NONE_NS, &rules, &judgement);
+    return result == 0 && judgement.kept == 0 ? -ENODATA : result;
+}
+
 int store_create(struct store *store, const char *name, size_t name_bytes,
                  const struct series_type *type, const struct series_rule *rule, int64_t period_ps,
                  struct series **ret_series, struct error_text *error)

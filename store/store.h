@@ -17,6 +17,7 @@
 
 struct store;  /* an open store, locked */
 struct series; /* one series in it; lives as long as the store or until it is deleted */
+struct series_block;
 
 struct store_limits {
     uint64_t bytes_max;      /* sum of all capacities; 0 = 80 % of the file system */
@@ -156,6 +157,14 @@ void series_prefetch(const struct series *series);
 int store_create(struct store *store, const char *name, size_t name_bytes,
                  const struct series_type *type, const struct series_rule *rule, int64_t period_ps,
                  struct series **ret_series, struct error_text *error);
+
+/* Whether the block could be the first of the series that store_create() would make of this type
+ * and rule; asked before that, so that a block which is refused for itself leaves no series behind,
+ * nor fixes its type. -EFBIG: longer than the ring, whose capacity is in *ret_capacity; -ENODATA:
+ * every sample of it would be late; -EOVERFLOW as series_append(). 0 also where no series would be
+ * made: store_create() says why. */
+int series_judge_first(const struct series_type *type, const struct series_rule *rule,
+                       const struct series_block *block, int64_t now_ns, uint64_t *ret_capacity);
 
 /* Gives an existing series its rule (jitter, late); its mode and capacity stand. `ret_disagrees`
  * (may be NULL) says whether the rule would have made another mode or capacity. */

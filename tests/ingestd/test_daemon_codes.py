@@ -1,5 +1,6 @@
 """Each code of a reply: how it comes about, whether the sequence is consumed, what is stored, what the log says."""
 
+import os
 import unittest
 
 import numpy as np
@@ -155,6 +156,18 @@ class Permanent(Code):
         self.expect(OK, [block("small/a", "f8", np.arange(10.0), t0_ns=T0, period_ps=10**9)])
         np.testing.assert_array_equal(self.daemon.values("small/a"), np.arange(10.0))
         self.assertEqual(self.daemon.count("b"), 1)
+
+    def test_a_refused_block_makes_no_series(self):
+        before_time = -2**63
+        self.expect(TOO_LARGE, [block("small/a", "f8", np.zeros(11), times_ns=np.arange(11) + T0)], text="ring of 10")
+        self.expect(TIME_ORDER, [block("small/a", "f8", [1], times_ns=[before_time])], series="small/a")
+        # Of a batch in which others are good it is late, and counted.
+        reply = self.expect(OK, [block("small/a", "f8", [1, 2], times_ns=[before_time] * 2), scalar("b")])
+        self.assertEqual(reply.late_samples, 3)
+        self.assertEqual(os.listdir(self.daemon.store + "/series"), ["b"])
+        # So the type is still to be chosen; and what is kept of a block in part is enough.
+        self.expect(OK, [block("small/a", "i4", [1, 2], times_ns=[before_time, T0])])
+        self.assertEqual((self.daemon.count("small/a"), self.daemon.times("small/a").tolist()), (1, [T0]))
 
     def test_5_bad_names(self):
         for name in ("", "/a", "a/", "a//b", ".hidden", "a/-b", "~x", "a b", "a.npy", "x/y.ini", "ä", "a\0b",

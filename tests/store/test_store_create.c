@@ -245,6 +245,40 @@ static void test_bad_requests(void **state)
     assert_nothing_made(fixture);
 }
 
+/* What series_append() would say of it, if the series were there. */
+static void test_the_first_block_is_judged_before(void **state)
+{
+    (void)state;
+    static const int64_t never[2] = {INT64_MIN, INT64_MIN};
+    static const int64_t times[3] = {INT64_MIN, 7, INT64_MAX};
+    static const struct series_type explicit = {.dtype = DTYPE_F8, .clock = SERIES_EXPLICIT};
+    static const struct series_type regular = {.dtype = DTYPE_F8, .clock = SERIES_REGULAR};
+    struct series_block block = {.clock = BLOCK_EXPLICIT, .times_ns = times, .count = 3};
+    struct series_rule rule = ring_of(2);
+    uint64_t capacity = 0;
+    assert_int_equal(series_judge_first(&explicit, &rule, &block, 5, &capacity), -EFBIG);
+    assert_int_equal(capacity, 2);
+    rule = growing();
+    assert_int_equal(series_judge_first(&explicit, &rule, &block, 5, &capacity), 0);
+    block.times_ns = never;
+    block.count = 2;
+    assert_int_equal(series_judge_first(&explicit, &rule, &block, 5, &capacity), -ENODATA);
+    rule.late = SERIES_LATE_CLAMP;
+    assert_int_equal(series_judge_first(&explicit, &rule, &block, 5, &capacity), 0);
+    rule.late = SERIES_LATE_DROP;
+    rule.mode = SERIES_MODE_REFUSE;
+    assert_int_equal(series_judge_first(&explicit, &rule, &block, 5, &capacity), 0);
+
+    /* A capacity in time is that of the block's period. */
+    rule = ring_of(1000);
+    rule.capacity_unit = SERIES_CAPACITY_NS;
+    block = (struct series_block){.clock = BLOCK_REGULAR, .period_ps = 100000, .count = 11};
+    assert_int_equal(series_judge_first(&regular, &rule, &block, 5, &capacity), -EFBIG);
+    assert_int_equal(capacity, 10);
+    block.count = 10;
+    assert_int_equal(series_judge_first(&regular, &rule, &block, 5, &capacity), 0);
+}
+
 static void test_names_as_long_as_they_may_be(void **state)
 {
     struct fixture *fixture = *state;
@@ -433,6 +467,7 @@ int main(void)
         TEST(test_capacities),
         TEST(test_runs_capacity),
         TEST(test_bad_requests),
+        TEST(test_the_first_block_is_judged_before),
         TEST(test_names_as_long_as_they_may_be),
         TEST(test_budget),
         TEST(test_free_space),
