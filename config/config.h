@@ -39,6 +39,7 @@ struct config_rule {
     char *description;
     char *elements;
     int line; /* of the section's first line, for messages */
+    int match_line;
 };
 
 /* `max_bytes` as given: bytes, or a share of the file system in per mille. */
@@ -62,8 +63,10 @@ struct config {
     int64_t checkpoint_interval_ns; /* 5 min; 1 s to 1 d */
     uint64_t journal_bytes;         /* 64 MiB; 1 MiB to 4 GiB */
     enum config_security security_mode;
-    char *server_key_file;    /* the daemon's secret certificate; NULL when not given */
-    char *clients_dir;        /* certificates of gateways; NULL when not given */
+    char *server_key_file; /* the daemon's secret certificate; NULL when not given */
+    char *clients_dir;     /* certificates of gateways; NULL when not given */
+    int server_key_line;   /* where they are given, for messages; 0 = not */
+    int clients_line;
     bool insecure;            /* without CURVE: no = tcp endpoints on loopback addresses alone */
     int64_t max_future_ns;    /* 1 h */
     enum log_level log_level; /* info */

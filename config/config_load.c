@@ -76,10 +76,11 @@ static int rule_line(const struct loader *loader, const char *key)
 /* What can be said about a rule only when all of it was read. */
 static void leave_rule(struct loader *loader)
 {
-    const struct config_rule *rule = loader->rule;
+    struct config_rule *rule = loader->rule;
     if (rule == NULL)
         return;
-    if (rule_line(loader, "match") == 0 && !loader->rule_doubtful)
+    rule->match_line = rule_line(loader, "match");
+    if (rule->match_line == 0 && !loader->rule_doubtful)
         mistake(loader, rule->line,
                 "[%s] match: missing; every rule needs match = PATTERN of series names",
                 loader->section);
@@ -301,8 +302,10 @@ static void check_reach(struct loader *loader, const char *key, char *const *end
 /* CURVE without its keys would be a door without a lock. */
 static void check_keys(struct loader *loader)
 {
-    const struct config *config = loader->config;
+    struct config *config = loader->config;
     int line = setting_line(loader, "security", "mode");
+    config->server_key_line = setting_line(loader, "security", "server_key_file");
+    config->clients_line = setting_line(loader, "security", "clients_dir");
     if (config->security_mode != CONFIG_SECURITY_CURVE)
         return;
     if (config->server_key_file == NULL)

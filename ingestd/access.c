@@ -37,7 +37,26 @@ static void access_describe(const struct clients *clients)
              clients_folder(clients));
 }
 
-int access_check(const struct config *config)
+/* Of what server_key_file names; `path` is the configuration's. */
+static void access_key_mistake(const struct config *config, const char *path, const char *mistake)
+{
+    log_error("%s:%d: [security] server_key_file: %s", path, config->server_key_line, mistake);
+}
+
+static int access_load_clients(const struct config *config, const char *path, const char *folder,
+                               struct clients **ret_clients)
+{
+    struct error_text error = {.text = ""};
+    int result = clients_load(folder, settings_report_error, NULL, ret_clients, &error);
+    /* A reload may leave the key out; the folder is that of before then. */
+    if (error.text[0] != '\0' && config->clients_line == 0)
+        log_error("%s", error.text);
+    else if (error.text[0] != '\0')
+        log_error("%s:%d: [security] clients_dir: %s", path, config->clients_line, error.text);
+    return result;
+}
+
+int access_check(const struct config *config, const char *path)
 {
     if (config->security_mode != CONFIG_SECURITY_CURVE)
         return 0;
@@ -48,8 +67,8 @@ int access_check(const struct config *config)
     if (key == 0)
         certificate_clear(&certificate);
     else
-        log_error("[security] server_key_file: %s", error.text);
-    int result = clients_load(config->clients_dir, settings_report_error, NULL, &clients);
+        access_key_mistake(config, path, error.text);
+    int result = access_load_clients(config, path, config->clients_dir, &clients);
     clients_free(clients);
     return key < 0 ? access_exit_code(key) : result < 0 ? access_exit_code(result) : 0;
 }
@@ -116,6 +135,7 @@ static void access_init_limits(struct access *access)
 int access_open(struct daemon *daemon)
 {
     const struct config *config = daemon->started;
+    const char *path = settings_path(daemon->options);
     access_init_limits(&daemon->access);
     if (config->security_mode != CONFIG_SECURITY_CURVE) {
         if (config->server_key_file != NULL || config->clients_dir != NULL)
@@ -133,13 +153,13 @@ int access_open(struct daemon *daemon)
                                        certificate.secret_key, &guard, &error);
         certificate_clear(&certificate);
         if (result < 0)
-            log_error("[security] server_key_file: %s: %s", config->server_key_file, error.text);
+            log_error("%s:%d: [security] server_key_file: %s: %s", path, config->server_key_line,
+                      config->server_key_file, error.text);
     } else {
-        log_error("[security] server_key_file: %s", error.text);
+        access_key_mistake(config, path, error.text);
     }
     if (result == 0)
-        result =
-            clients_load(config->clients_dir, settings_report_error, NULL, &daemon->access.clients);
+        result = access_load_clients(config, path, config->clients_dir, &daemon->access.clients);
     if (result < 0)
         return access_exit_code(result);
     access_describe(daemon->access.clients);
@@ -156,7 +176,7 @@ int access_read_again(const struct daemon *daemon, const struct config *config,
     /* The mode stays until a restart, and so does the door. */
     const char *folder =
         config->clients_dir != NULL ? config->clients_dir : clients_folder(daemon->access.clients);
-    return clients_load(folder, settings_report_error, NULL, ret_clients);
+    return access_load_clients(config, settings_path(daemon->options), folder, ret_clients);
 }
 
 void access_take(struct daemon *daemon, struct clients *clients)

@@ -17,8 +17,9 @@ struct access {
     struct log_limit fault_limits[NETWORK_FAULTS];
 };
 
-/* Checks what the configuration names: 0 or an exit code, and then every mistake was logged. */
-int access_check(const struct config *config);
+/* Checks what the configuration, which was read from `path`, names: 0 or an exit code, and then
+ * every mistake was logged. */
+int access_check(const struct config *config, const char *path);
 
 /* Shuts the door before the first endpoint is bound. As above. */
 int access_open(struct daemon *daemon);

@@ -261,7 +261,7 @@ static void clients_sort(struct loading *loading)
 }
 
 int clients_load(const char *folder, config_report *report, void *context,
-                 struct clients **ret_clients)
+                 struct clients **ret_clients, struct error_text *error)
 {
     struct loading loading = {.report = report, .context = context};
     DIR *stream = NULL;
@@ -281,7 +281,7 @@ done:
     if (stream != NULL)
         closedir(stream);
     if (result < 0)
-        loading_mistake(&loading, "%s: %s", folder, strerror(-result));
+        error_set_errno(error, result, "%s", folder);
     else if (loading.mistakes > 0)
         result = -EINVAL;
     if (result < 0)

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "curve_key.h"
+#include "error_text.h"
 
 struct client {
     char key[CURVE_KEY_TEXT_BYTES + 1]; /* Z85; "" for client_anyone */
@@ -24,11 +25,11 @@ struct clients;
 
 #define CLIENTS_MAX 100000
 
-/* Reads all certificates of a folder. Every mistake is reported, and one is enough for -EINVAL:
- * nothing is returned then. Errors of the folder itself as opening it has them, reported too;
- * -ENOMEM. */
+/* Reads all certificates of a folder. Every mistake in one is reported, and one is enough for
+ * -EINVAL: nothing is returned then. Errors of the folder itself as opening it has them, and
+ * -ENOMEM, with a sentence in `error`, which stays as it is otherwise. */
 int clients_load(const char *folder, config_report *report, void *context,
-                 struct clients **ret_clients);
+                 struct clients **ret_clients, struct error_text *error);
 void clients_free(struct clients *clients); /* NULL is allowed */
 
 /* The folder that it was read from. */

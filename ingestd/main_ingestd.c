@@ -26,10 +26,10 @@ static int main_version(void)
 
 static int main_check_config(const struct options *options, const struct config *config)
 {
-    int exit_code = access_check(config);
+    const char *path = settings_path(options);
+    int exit_code = access_check(config, path);
     if (exit_code != 0)
         return exit_code;
-    const char *path = settings_path(options);
     if (options->config_path == NULL && access(path, F_OK) != 0)
         printf("%s: not there, the defaults hold: ", path);
     else

@@ -23,7 +23,7 @@ size_t rules_check(const struct config *config, const char *path, config_report 
             continue;
         char message[1024];
         snprintf(message, sizeof message, "%s:%d: [series.%s] match: '%s' can match no name: %s",
-                 path, rule->line, rule->label, rule->match, fault);
+                 path, rule->match_line, rule->label, rule->match, fault);
         report(message, context);
         fault_count++;
     }

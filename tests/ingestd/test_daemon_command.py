@@ -59,13 +59,18 @@ class Configuration(unittest.TestCase):
                               ("[flussh]\n", r"\[flussh\]"),
                               ("[series.a]\nmode = ring\n", r"\[series\.a\] match"),
                               ("[series.a]\nmatch = a//b\n", r"\[series\.a\] match: 'a//b'"),
-                              ("[series.a]\nmatch = .x/**\n", r"\[series\.a\] match: '\.x/\*\*'")):
+                              ("[series.a]\nmatch = .x/**\n", r"\[series\.a\] match: '\.x/\*\*'"),
+                              ("[series.a]\nlate = drop\nmode = grow\nmatch = a//b\n", r"\[series\.a\] match: 'a//b'")):
             with self.subTest(config):
                 for arguments in (["--check-config"], []):
                     self.daemon.configure(config)
                     code, out, errors = self.daemon.run(*arguments)
                     self.assertEqual((code, out), (78, ""))
                     self.assertRegex(errors, r"ingestd: error: %s:\d+: %s" % (self.daemon.config_path, where))
+                    if "'" in where:
+                        with open(self.daemon.config_path) as file:
+                            line = len(file.readlines())
+                        self.assertIn(":%d: " % line, errors, "the key's own line")
 
     def test_no_endpoint_at_all(self):
         self.daemon.routers, self.daemon.pulls = [], []

@@ -353,6 +353,12 @@ class Mistakes(CurveCase):
                 self.assertRegex(text, pattern)
         self.assertFalse(os.path.exists(daemon.router.replace("ipc://", "")), "nothing was bound")
 
+    def where(self, daemon, key):
+        """How a message names the key: file, line, section."""
+        with open(daemon.config_path) as file:
+            line = [text.split(" ")[0] for text in file.read().split("\n")].index(key) + 1
+        return r"error: %s:%d: \[security\] %s: " % (re.escape(daemon.config_path), line, key)
+
     def write(self, daemon, name, text, mode=0o644):
         path = os.path.join(daemon.clients, name)
         with open(path, "w") as file:
@@ -400,7 +406,8 @@ class Mistakes(CurveCase):
         daemon = self.start()
         daemon.make("good")
         os.chmod(daemon.server_key_file, 0o604)
-        self.refuse(daemon, r"\[security\] server_key_file: .*server.key_secret: holds a secret key.*chmod 600 ")
+        at = self.where(daemon, "server_key_file")
+        self.refuse(daemon, at + ".*server.key_secret: holds a secret key.*chmod 600 ")
         os.chmod(daemon.server_key_file, 0o600)
         with open(daemon.server_key_file) as file:
             text = file.read()
@@ -409,9 +416,9 @@ class Mistakes(CurveCase):
             file.write(re.sub('public-key = ".*"', lambda _: 'public-key = "%s"' % other, text))
         code, _, said = daemon.run()
         self.assertEqual(code, 78)
-        self.assertIn("the public key is not that of the secret key", said)
+        self.assertRegex(said, at + ".*server.key_secret: the public key is not that of the secret key")
         os.remove(daemon.server_key_file)
-        self.refuse(daemon, "server.key_secret: No such file")
+        self.refuse(daemon, at + ".*server.key_secret: No such file")
         daemon.server_key_file = os.path.join(daemon.folder, "server.key")
         daemon.configure(daemon.curve_config())
         self.refuse(daemon, "server.key: holds no secret key")
@@ -419,7 +426,7 @@ class Mistakes(CurveCase):
     def test_no_folder(self):
         daemon = self.start()
         shutil.rmtree(daemon.clients)
-        self.refuse(daemon, "clients: No such file or directory")
+        self.refuse(daemon, self.where(daemon, "clients_dir") + ".*clients: No such file or directory")
 
     def test_reload_with_a_mistake_changes_nothing(self):
         daemon = self.start()

@@ -108,7 +108,7 @@ static void bad_patterns_are_reported(void **state)
     load(fixture, "[series.good]\nmatch = a/**\n[series.bad]\nmatch = a//b\n");
     assert_int_equal(rules_check(fixture->config, fixture->path, note, fixture), 1);
     assert_int_equal(fixture->reports, 1);
-    assert_non_null(strstr(fixture->message, "ingestd.ini:3: [series.bad] match: 'a//b'"));
+    assert_non_null(strstr(fixture->message, "ingestd.ini:4: [series.bad] match: 'a//b'"));
 }
 
 int main(void)
