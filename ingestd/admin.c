@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 struct admin_match {
     const char *glob;
@@ -52,8 +51,9 @@ static int admin_by_name(const void *left, const void *right)
 /* A store that is not there is not created for this. */
 static int admin_find(const struct config *config)
 {
-    if (access(config->store_path, F_OK) == 0 || errno != ENOENT)
-        return 0;
+    bool is_there = false;
+    if (store_is_there(config->store_path, &is_there) < 0 || is_there)
+        return 0; /* or opening it says what is wrong */
     log_error("there is no store in %s", config->store_path);
     return EX_NOINPUT;
 }

@@ -60,6 +60,10 @@ void store_recovery(const struct store *store, struct store_recovery *ret_recove
  * breaks that series (series_broken()), and not the process. One store a process. 0 or -errno. */
 int store_install_sigbus_handler(void);
 
+/* Whether there is a store in folder `path`, be it a damaged one; nothing is made or locked. Errors
+ * of the folder as opening it has them, but that it is not there. */
+int store_is_there(const char *path, bool *ret_is_there);
+
 /* Opens, and if need be creates, the store in folder `path`; takes LOCK; recovers it, as DESIGN
  * section 6 has it: after a kill the heads stand, after a power cut the journal alone is believed.
  * All that is there afterwards is durable. A series that cannot be used (damaged head, missing

@@ -34,6 +34,17 @@ static int note_entry(const char *entry, bool is_folder, void *context)
     return 0;
 }
 
+int store_is_there(const char *path, bool *ret_is_there)
+{
+    struct contents contents = {0};
+    int folder = fs_open_folder_at(FS_HERE, path);
+    int result = folder < 0 ? folder : fs_for_each_entry(folder, ".", note_entry, &contents);
+    fs_close(folder);
+    if (result == 0 || result == -ENOENT)
+        *ret_is_there = contents.has_ours;
+    return result == -ENOENT ? 0 : result;
+}
+
 /* Of a store that begins, the folders above may be new too: it is found after a power cut only if
  * they are. What may not be opened is not ours, and was there before. */
 static int sync_parents(const char *path)

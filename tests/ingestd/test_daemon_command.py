@@ -245,6 +245,19 @@ class Administration(unittest.TestCase):
         self.assertEqual(self.daemon.run("--delete", "**")[0], 66)
         self.assertEqual(self.daemon.run("--rename", "a", "b")[0], 66)
         self.assertFalse(os.path.exists(self.daemon.folder + "/none"))
+        # Nor in a folder that is there, empty or not.
+        for files in ([], ["notes.txt"]):
+            folder = self.daemon.folder + "/folder%d" % len(files)
+            os.mkdir(folder)
+            for file in files:
+                open(os.path.join(folder, file), "w").close()
+            self.daemon.arguments = ["--store", folder]
+            for work in (["--delete", "**"], ["--rename", "a", "b"], ["--repair"]):
+                with self.subTest(work + files):
+                    code, out, errors = self.daemon.run(*work)
+                    self.assertEqual((code, out, errors),
+                                     (66, "", "ingestd: error: there is no store in %s\n" % folder))
+                    self.assertEqual(os.listdir(folder), files)
 
 
 class Status(unittest.TestCase):
