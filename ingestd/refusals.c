@@ -4,6 +4,7 @@
 #include "printable.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LINES_AT_ONCE 10
@@ -28,11 +29,16 @@ void refusals_log(const struct verdict *verdict, const char *gateway, const char
     /* A gap is how a stream finds its place again after a restart: nothing for an operator to mend.
      */
     enum log_level level = verdict->code == WIRE_GAP ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+    /* Of a frame that was refused as a whole no block was looked at, and how many there are is not
+     * known. */
+    char blocks[32] = "";
+    if (verdict->refused_blocks > 0)
+        snprintf(blocks, sizeof blocks, " blocks=%" PRIu32, verdict->refused_blocks);
     log_message(level,
                 "refused code=%s gateway=\"%s\" peer=%s session=%016" PRIx64 " sequence=%" PRIu64
-                " series=\"%s\"%s%s%s reason=\"%s\" blocks=%" PRIu32 " suppressed=%" PRIu64,
+                " series=\"%s\"%s%s%s reason=\"%s\"%s suppressed=%" PRIu64,
                 wire_code_name(verdict->code), gateway, peer, session, sequence, verdict->series,
                 certificate != NULL ? " certificate=\"" : "",
                 certificate != NULL ? certificate : "", certificate != NULL ? "\"" : "", reason,
-                verdict->refused_blocks, suppressed);
+                blocks, suppressed);
 }

@@ -131,6 +131,8 @@ class Permanent(Code):
 
     def test_3_unknown_flags_and_clocks(self):
         self.expect(VERSION, [scalar("a")], flags=0x8000, refused=0)
+        line = [line for line in self.daemon.log().split("\n") if "code=VERSION" in line][-1]
+        self.assertNotIn("blocks=", line, "no block was looked at")
         self.expect(VERSION, [block("a", "f8", [1.0], clock=4), scalar("b")])
         self.expect(VERSION, [scalar("a", flags=1), scalar("b", t0_ns=T0 + 10**9)])
         self.assertFalse(self.daemon.has("a"))
