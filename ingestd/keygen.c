@@ -42,5 +42,8 @@ int keygen(const char *file)
     char text[CURVE_KEY_TEXT_BYTES + 1];
     curve_key_encode(public_key, text);
     printf("public key: %s\n", text);
-    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+    if (fflush(stdout) == 0)
+        return EX_OK;
+    log_error("cannot write to standard output; the key is made");
+    return EX_IOERR;
 }

@@ -12,7 +12,10 @@
 
 static int main_print(const char *text)
 {
-    return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EX_IOERR : EX_OK;
+    if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+        return EX_OK;
+    log_error("cannot write to standard output");
+    return EX_IOERR;
 }
 
 static int main_version(void)

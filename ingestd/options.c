@@ -125,6 +125,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
         return error_set(error, -EINVAL, "'%s' is not expected here", argv[optind]);
     if (options.action == OPTIONS_KEYGEN && options.subject[0] == '\0')
         return error_set(error, -EINVAL, "--keygen needs the name of a file");
+    if (options.config_path != NULL && options.config_path[0] == '\0')
+        return error_set(error, -EINVAL, "--config needs the name of a file");
     if (options.store_path != NULL && options.store_path[0] == '\0')
         return error_set(error, -EINVAL, "--store needs the path of a folder");
     *ret_options = options;

@@ -25,9 +25,12 @@ struct creation {
 static int plan_creation(struct creation *creation, const struct series_rule *rule,
                          int64_t period_ps, struct error_text *error)
 {
+    static const char too_large[] = "its capacity is larger than a file can be; lower it";
     struct series_head *head = &creation->head;
     uint64_t capacity = 0;
     int result = store_rule_capacity(rule, &head->type, period_ps, &capacity);
+    if (result == -EOVERFLOW)
+        return error_set(error, -EDOM, "%s", too_large);
     if (result < 0)
         return error_set(error, result,
                          "its capacity is a time, or below 2 samples; give this kind of series "
@@ -38,7 +41,7 @@ static int plan_creation(struct creation *creation, const struct series_rule *ru
     creation->stamps_rows = series_stamps_rows(head->type.clock, head->rows, grows);
     if (!series_files_bytes(head->sample_bytes, head->rows, head->type.clock, creation->stamps_rows,
                             &creation->bytes))
-        return error_set(error, -EDOM, "its capacity is larger than a file can be; lower it");
+        return error_set(error, -EDOM, "%s", too_large);
     return 0;
 }
 

@@ -152,7 +152,9 @@ int store_rule_capacity(const struct series_rule *rule, const struct series_type
         rows = ((wide)rule->capacity * 1000 + (wide)period_ps - 1) / (wide)period_ps;
         break;
     }
-    if (rows < RING_ROWS_MIN || rows > INT64_MAX / 4)
+    if (rows > INT64_MAX / 4)
+        return -EOVERFLOW;
+    if (rows < RING_ROWS_MIN)
         return -EDOM;
     *ret_capacity = (uint64_t)rows;
     return 0;

@@ -140,7 +140,8 @@ int store_budget_check_growth(const struct store *store, uint64_t bytes);
 /* Whether so many blocks may be allocated above free_bytes_min. -ENOSPC. */
 int store_budget_check_free(const struct store *store, uint64_t bytes);
 
-/* The ring's capacity by the rule, 0 = grow. -EDOM as store_create(). */
+/* The ring's capacity by the rule, 0 = grow. -EDOM as store_create(); -EOVERFLOW: beyond any file.
+ */
 int store_rule_capacity(const struct series_rule *rule, const struct series_type *type,
                         int64_t period_ps, uint64_t *ret_capacity);
 

@@ -83,7 +83,7 @@ static int open_folder(struct store *store, const char *path, struct error_text 
     if (result == 0)
         result = fs_for_each_entry(store->folder_fd, ".", note_entry, &contents);
     if (result < 0)
-        return error_set_errno(error, result, "cannot open the store %s", path);
+        return error_set_errno(error, result, "%s", path);
     if (contents.has_others && !contents.has_ours)
         return error_set(error, -ENOTEMPTY, "%s is not empty and is not a store", path);
     if (!contents.has_state) {

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import tempfile
 import unittest
 
 import numpy as np
@@ -30,13 +31,27 @@ class Options(unittest.TestCase):
 
     def test_mistakes_are_usage(self):
         for arguments in (["--nonsense"], ["--keygen"], ["--mend"], ["-x"], ["word"], ["--config"], ["--store"],
-                          ["--store", ""], ["--delete"], ["--rename", "a"], ["--rename", "a", "--help"],
+                          ["--store", ""], ["--config", ""], ["--delete"], ["--rename", "a"], ["--rename", "a", "--help"],
                           ["--check-config", "--delete", "a"], ["--delete", "a", "--rename", "a", "b"],
                           ["--check-config", "word"]):
             with self.subTest(arguments):
                 code, out, errors = ingestd(*arguments)
                 self.assertEqual((code, out), (64, ""))
                 self.assertRegex(errors, r"^ingestd: error: .*see ingestd --help\n$")
+
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no full device")
+    def test_what_cannot_be_printed_is_told(self):
+        with tempfile.TemporaryDirectory() as folder:
+            empty = os.path.join(folder, "empty.ini")
+            open(empty, "w").close()
+            for arguments in (["--help"], ["--version"], ["--config", empty, "--check-config"],
+                              ["--keygen", os.path.join(folder, "key")]):
+                with self.subTest(arguments), open("/dev/full", "w") as full:
+                    done = subprocess.run([program("ingestd"), *arguments], stdout=full, stderr=subprocess.PIPE,
+                                          text=True, timeout=30)
+                    self.assertEqual(done.returncode, 74)
+                    self.assertRegex(done.stderr, r"^ingestd: error: cannot write to standard output.*\n$")
 
 
 class Configuration(unittest.TestCase):
@@ -114,6 +129,10 @@ class Places(unittest.TestCase):
     def test_the_folder_above_is_missing(self):
         self.daemon.store = self.daemon.folder + "/no/such/store"
         self.refuse(78, self.daemon.store)
+
+    def test_the_store_cannot_be_made(self):
+        self.daemon.store = "/proc/none"
+        self.refuse(78, "ingestd: error: cannot open the store: /proc/none: No such file or directory\n")
 
     def test_the_store_is_a_file(self):
         self.daemon.store = self.daemon.config_path

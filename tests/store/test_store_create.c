@@ -188,6 +188,8 @@ static void test_capacities(void **state)
         int result = create(fixture, name, &type, &rule, c->period_ps);
         if (result != c->result)
             fail_msg("case %zu: %d, not %d: %s", i, result, c->result, fixture->error.text);
+        bool is_large = c->capacity >= UINT64_C(1) << 60;
+        assert_int_equal(strstr(fixture->error.text, "larger than a file") != NULL, is_large);
         if (result == 0)
             assert_int_equal(series_capacity(fixture_find(fixture, name)), c->rows);
         else
