@@ -3,9 +3,9 @@
  * the second. */
 #include "config.h"
 
-#include "config_endpoint.h"
 #include "config_internal.h"
 #include "config_lines.h"
+#include "endpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -291,7 +291,7 @@ static void check_reach(struct loader *loader, const char *key, char *const *end
 {
     bool is_open = loader->config->security_mode == CONFIG_SECURITY_NONE;
     for (size_t i = 0; i < endpoint_count && is_open && !loader->config->insecure; i++)
-        if (!config_endpoint_is_local(endpoints[i]))
+        if (!endpoint_is_local(endpoints[i]))
             mistake(loader, setting_line(loader, "listen", key),
                     "[listen] %s: \"%s\" can be reached from other machines, and nothing tells who "
                     "writes; give a loopback address or an ipc path, or mode = curve in "

@@ -1,6 +1,6 @@
 #include "config_value.h"
 
-#include "config_endpoint.h"
+#include "endpoint.h"
 #include "units.h"
 
 #include <errno.h>
@@ -202,7 +202,7 @@ static int endpoints_split(char *text, char **list, size_t *count, const char **
 {
     char *rest = NULL;
     for (char *word = strtok_r(text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
-        const char *fault = config_endpoint_fault(word);
+        const char *fault = endpoint_fault(word);
         if (fault != NULL)
             return refuse(fault, ret_fault);
         for (size_t i = 0; i < *count; i++)

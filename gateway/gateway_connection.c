@@ -150,6 +150,13 @@ static int open_monitor(struct gateway_connection *connection)
     return result;
 }
 
+/* A transport that this libzmq has not, or not for this kind of socket, is told in numbers of its
+ * own. */
+static int connect_failure(int error)
+{
+    return error >= ZMQ_HAUSNUMERO || error == EPROTONOSUPPORT ? -EINVAL : -error;
+}
+
 int gateway_connection_open(struct gateway_connection *connection)
 {
     connection->is_linked = false;
@@ -161,7 +168,7 @@ int gateway_connection_open(struct gateway_connection *connection)
     if (result == 0)
         result = open_monitor(connection);
     if (result == 0 && zmq_connect(connection->socket, connection->endpoint) != 0)
-        result = -zmq_errno();
+        result = connect_failure(zmq_errno());
     if (result == 0)
         result = watch(connection, connection->socket);
     if (result == 0)

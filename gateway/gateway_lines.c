@@ -2,9 +2,12 @@
 
 #include "clock_ns.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+static_assert(LINE_PROTOCOL_FAULTS_MAX == INGEST_BAD_LINES_MAX, "bad lines");
 
 static int reserve_times(struct ingest_gateway *gateway, size_t count)
 {
@@ -72,11 +75,14 @@ int ingest_gateway_push_lines(struct ingest_gateway *gateway, const char *text, 
         if (result < 0)
             return result;
     }
-    if (ret_lines != NULL)
-        *ret_lines = (struct ingest_lines){.samples = parsed.sample_count,
-                                           .strings_skipped = parsed.strings_skipped,
-                                           .lines_bad = parsed.lines_bad,
-                                           .first_bad_line = parsed.first_bad_line,
-                                           .reason = parsed.first_reason};
+    if (ret_lines == NULL)
+        return 0;
+    *ret_lines = (struct ingest_lines){.samples = parsed.sample_count,
+                                       .strings_skipped = parsed.strings_skipped,
+                                       .lines_bad = parsed.lines_bad,
+                                       .bad_count = parsed.fault_count};
+    for (size_t i = 0; i < parsed.fault_count; i++)
+        ret_lines->bad[i] = (struct ingest_bad_line){.line = parsed.faults[i].line,
+                                                     .reason = parsed.faults[i].reason};
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "keygen.h"
 #include "log.h"
 #include "settings.h"
+#include "standard_streams.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ int main(int argc, char **argv)
 {
     struct options options;
     struct error_text error;
+    standard_streams_take();
     log_open("ingestd");
     if (options_parse(argc, argv, &options, &error) < 0) {
         log_error("%s; see ingestd --help", error.text);

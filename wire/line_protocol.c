@@ -29,6 +29,8 @@ struct line_protocol {
     int64_t *gathered_times_ns;
     uint64_t *gathered_values;
     size_t gathered_capacity;
+
+    struct line_protocol_fault faults[LINE_PROTOCOL_FAULTS_MAX];
 };
 
 int line_protocol_new(struct line_protocol **ret_parser)
@@ -262,6 +264,9 @@ int line_protocol_parse(struct line_protocol *parser, const char *text, size_t t
                 result.first_bad_line = line_number;
                 result.first_reason = counts.fault;
             }
+            if (result.fault_count < LINE_PROTOCOL_FAULTS_MAX)
+                parser->faults[result.fault_count++] =
+                    (struct line_protocol_fault){.line = line_number, .reason = counts.fault};
             line_skip(&cursor);
         } else {
             result.strings_skipped += counts.strings;
@@ -272,6 +277,7 @@ int line_protocol_parse(struct line_protocol *parser, const char *text, size_t t
         goto fail;
     result.block_count = parser->table.count;
     result.sample_count = parser->count;
+    result.faults = parser->faults;
     *ret_result = result;
     return 0;
 

@@ -22,6 +22,14 @@ int line_protocol_new(struct line_protocol **ret_parser);
 /* NULL is allowed. */
 void line_protocol_free(struct line_protocol *parser);
 
+/* Of the bad lines of a frame so many are told one by one. */
+#define LINE_PROTOCOL_FAULTS_MAX 64
+
+struct line_protocol_fault {
+    size_t line;        /* from 1 */
+    const char *reason; /* static */
+};
+
 struct line_protocol_result {
     size_t block_count;
     size_t sample_count;
@@ -29,6 +37,9 @@ struct line_protocol_result {
     size_t lines_bad;         /* lines that are not line protocol: skipped, the others stand */
     size_t first_bad_line;    /* from 1; 0 = none */
     const char *first_reason; /* static; why that line is bad */
+    const struct line_protocol_fault
+        *faults; /* of the first bad lines; valid until the next parse */
+    size_t fault_count;
 };
 
 /* Parses a whole frame. Returns 0, -ENOMEM, or -E2BIG when it holds more than 65,535 series or

@@ -193,13 +193,21 @@ INGEST_GATEWAY_API int ingest_gateway_push(struct ingest_gateway *gateway,
                                            const struct ingest_block *blocks, size_t block_count,
                                            int timeout_ms, uint64_t *ret_sequence);
 
+/* A line that is not line protocol. */
+struct ingest_bad_line {
+    size_t line;        /* from 1 */
+    const char *reason; /* what is wrong with it; static */
+};
+
+#define INGEST_BAD_LINES_MAX 64
+
 /* What was found in line protocol text. */
 struct ingest_lines {
     size_t samples;         /* pushed */
     size_t strings_skipped; /* string fields, which are not samples */
     size_t lines_bad;       /* lines that are not line protocol: skipped, the others were pushed */
-    size_t first_bad_line;  /* from 1; 0 = none */
-    const char *reason;     /* what is wrong with that line; static, NULL = nothing */
+    size_t bad_count;       /* of these, the first ones: at most INGEST_BAD_LINES_MAX */
+    struct ingest_bad_line bad[INGEST_BAD_LINES_MAX];
 };
 
 /* Pushes line protocol text (InfluxDB's; whole lines) as one batch, with the same guarantees: the

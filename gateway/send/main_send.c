@@ -1,8 +1,10 @@
 /* ingest-send - sends files, line protocol, this host's sensors or a cosine to ingestd. */
 #include "log.h"
 #include "send.h"
+#include "standard_streams.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -29,7 +31,10 @@ static int check_readable(const char *file)
 
 int main(int argc, char **argv)
 {
+    standard_streams_take();
     log_open("ingest-send");
+    /* Who reads our output may go away; the samples are sent all the same. */
+    signal(SIGPIPE, SIG_IGN);
     struct send_options options;
     int status = send_options_parse(argc, argv, &options);
     if (status >= 0)

@@ -1,8 +1,10 @@
 #include "send_options.h"
 
 #include "clock_ns.h"
+#include "endpoint.h"
 #include "log.h"
 #include "queue.h"
+#include "standard_streams.h"
 #include "time_text.h"
 #include "units.h"
 
@@ -162,6 +164,18 @@ int send_fail(int status, const char *format, ...)
     va_end(arguments);
     log_error("%s", text);
     return status;
+}
+
+int send_print(int status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vprintf(format, arguments);
+    va_end(arguments);
+    int result = standard_output_flush();
+    return result < 0
+               ? send_fail(status != EX_OK ? status : 1, "standard output: %s", strerror(-result))
+               : status;
 }
 
 static bool parse_rate(const char *text, struct send_options *options)
@@ -364,6 +378,12 @@ static int check(const bool *given, const struct send_options *options)
         return send_fail(EX_USAGE, "--csv means nothing to %s", input_names[options->input]);
     if (options->endpoint == NULL)
         return send_fail(EX_USAGE, "--connect URL is missing, as tcp://127.0.0.1:5570");
+    const char *fault = strncmp(options->endpoint, "tcp://*:", 8) == 0
+                            ? "names no host to connect to"
+                            : endpoint_fault(options->endpoint);
+    if (fault != NULL)
+        return send_fail(EX_USAGE, "--connect %s: %s; write tcp://HOST:PORT or ipc:///PATH",
+                         options->endpoint, fault);
     if (given[OPTION_KEY] != given[OPTION_SERVER_KEY])
         return send_fail(EX_USAGE, "--key and --server-key belong together");
     bool wants_queue = given[OPTION_QUEUE_SIZE] || given[OPTION_QUEUE_SYNC] ||
@@ -411,14 +431,10 @@ int send_options_parse(int argc, char **argv, struct send_options *ret_options)
             return send_fail(EX_USAGE, "--%s takes no value", known_options[optopt].name);
         if (code <= 0 || code >= OPTION_END)
             return send_fail(EX_USAGE, "unknown option %s (--help lists them)", argv[optind - 1]);
-        if (code == OPTION_HELP) {
-            fputs(help_text, stdout);
-            return EX_OK;
-        }
-        if (code == OPTION_VERSION) {
-            puts("ingest-send " INGEST_VERSION " (wire format 1)");
-            return EX_OK;
-        }
+        if (code == OPTION_HELP)
+            return send_print(EX_OK, "%s", help_text);
+        if (code == OPTION_VERSION)
+            return send_print(EX_OK, "ingest-send " INGEST_VERSION " (wire format 1)\n");
         if (known_options[code].has_value && !parse_value((enum option_code)code, optarg, &options))
             return send_fail(EX_USAGE, "--%s %s: not a value for it (--help says more)",
                              known_options[code].name, optarg);

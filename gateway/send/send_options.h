@@ -60,4 +60,7 @@ int send_options_parse(int argc, char **argv, struct send_options *ret_options);
 /* "ingest-send: ...: message" on standard error, and `status` back. */
 __attribute__((format(printf, 2, 3))) int send_fail(int status, const char *format, ...);
 
+/* Prints to standard output. `status`, or where that fails, which is said, 1 instead of 0. */
+__attribute__((format(printf, 2, 3))) int send_print(int status, const char *format, ...);
+
 #endif

@@ -215,6 +215,8 @@ int sender_open(const struct send_options *options, bool is_live, struct sender 
     else if (result == 0)
         result = wait_for_answer(sender);
     if (result != 0) {
+        if (sender->gateway != NULL)
+            result = sender_print_summary(sender, result);
         free_sender(sender);
         return result;
     }
@@ -295,8 +297,11 @@ int sender_push_lines(struct sender *sender, const char *text, size_t text_bytes
     sender->strings_skipped += lines.strings_skipped;
     if (lines.lines_bad > 0) {
         sender_clear_progress(sender);
-        log_error("refused: line %" PRIu64 ": %s%s", first_line + lines.first_bad_line - 1,
-                  lines.reason, lines.lines_bad > 1 ? " (and more lines after it)" : "");
+        for (size_t i = 0; i < lines.bad_count; i++)
+            log_error("refused: line %" PRIu64 ": %s", first_line + lines.bad[i].line - 1,
+                      lines.bad[i].reason);
+        if (lines.lines_bad > lines.bad_count)
+            log_error("refused: %zu more lines after it", lines.lines_bad - lines.bad_count);
         sender->bad_lines += lines.lines_bad;
         sender->has_refusals = true;
     }
@@ -379,9 +384,9 @@ int sender_close(struct sender *sender, int status)
     if (sender->strings_skipped > 0)
         log_notice("%" PRIu64 " string field%s skipped: a series holds numbers",
                    sender->strings_skipped, sender->strings_skipped == 1 ? "" : "s");
-    sender_print_summary(sender);
     if (status == EX_OK && (sender->has_refusals || is_cut))
         status = 1;
+    status = sender_print_summary(sender, status);
     free_sender(sender);
     return status;
 }

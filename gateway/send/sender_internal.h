@@ -59,7 +59,7 @@ void sender_on_delayed(const struct ingest_refusal *reason, void *context);
 void sender_show_progress(struct sender *sender);
 void sender_clear_progress(struct sender *sender);
 
-/* The line at the end, on standard output. */
-void sender_print_summary(struct sender *sender);
+/* The line at the end, on standard output. Returns the status to exit with, as send_print(). */
+int sender_print_summary(struct sender *sender, int status);
 
 #endif

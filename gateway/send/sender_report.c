@@ -143,11 +143,12 @@ void sender_show_progress(struct sender *sender)
     sender->progress_shown_ns = now_ns;
 }
 
-void sender_print_summary(struct sender *sender)
+int sender_print_summary(struct sender *sender, int status)
 {
     struct sample_counts counts = count_samples(sender);
-    printf("sent %" PRIu64 ", stored %" PRIu64 ", durable %" PRIu64 ", late %" PRIu64
-           ", refused %" PRIu64 "\n",
-           sender->sent_samples, counts.stored, counts.durable, counts.late,
-           sender->refused_samples + sender->bad_lines);
+    return send_print(status,
+                      "sent %" PRIu64 ", stored %" PRIu64 ", durable %" PRIu64 ", late %" PRIu64
+                      ", refused %" PRIu64 "\n",
+                      sender->sent_samples, counts.stored, counts.durable, counts.late,
+                      sender->refused_samples + sender->bad_lines);
 }

@@ -146,8 +146,9 @@ static void test_lines_become_blocks(void **state)
     assert_int_equal(lines.samples, 8);
     assert_int_equal(lines.strings_skipped, 1);
     assert_int_equal(lines.lines_bad, 1);
-    assert_int_equal(lines.first_bad_line, 4);
-    assert_non_null(lines.reason);
+    assert_int_equal(lines.bad_count, 1);
+    assert_int_equal(lines.bad[0].line, 4);
+    assert_non_null(lines.bad[0].reason);
     fake_daemon_expect_batch(&context->daemon, context->gateway, 1);
     unsigned seen = 0;
     for (unsigned i = 0; i < context->daemon.batch.block_count; i++) {

@@ -67,6 +67,16 @@ class Lines(SendCase):
         self.assertIn("1 string field skipped", self.stderr)
         self.fails(65, "a line of more than", "--lines", data=b"x" * 70_000)
 
+    def test_each_bad_line_is_told(self):
+        series = "many,id=%d" % self.serial
+        text = "".join("%s v=%d %d\n" % (series, i, i + 1) if i % 7 else "bad\n" for i in range(350))
+        self.assertEqual(self.send("--lines", data=text.encode(), expect=1), (300, 300, 300, 0, 50))
+        for i in range(0, 350, 7):
+            self.assertIn("refused: line %d: " % (i + 1), self.stderr)
+        self.assertEqual(self.send("--lines", data=b"bad\n" * 1000, expect=1), (0, 0, 0, 0, 1000))
+        self.assertEqual(self.stderr.count("refused: line "), 64)
+        self.assertIn("refused: 936 more lines after it", self.stderr)
+
 class Sources(SendCase):
     def test_cosine(self):
         counts = self.send_series("--cosine", "--rate", "10000", "--duration", "30s", "--t0", T0)
@@ -204,7 +214,14 @@ class CommandLine(SendCase):
                 ("one FILE at a time", *connect, "--series", "x", "--rate", "1", npy, npy),
                 ("read no file", *connect, "--host", npy),
                 ("is neither .npy nor .csv", *connect, "--series", "x", "--rate", "1", self.write("a.txt", "x")),
-                ("not an endpoint", "--connect", "nonsense", "--series", "x", "--rate", "1", npy),
+                ("has no transport", "--connect", "nonsense", "--series", "x", "--rate", "1", npy),
+                *(("a transport other than tcp and ipc; write tcp://HOST:PORT or ipc:///PATH", "--connect", url, "--cosine")
+                  for url in ("udp://127.0.0.1:1", "pgm://127.0.0.1:1", "http://a:80", "inproc://x")),
+                ("has a port that is not a number from 1 to 65535", "--connect", "tcp://a:99999", "--cosine"),
+                ("has no port", "--connect", "tcp://a", "--cosine"),
+                ("an IPv6 address without brackets", "--connect", "tcp://[::1", "--cosine"),
+                ("has no absolute path", "--connect", "ipc://x", "--cosine"),
+                ("names no host to connect to", "--connect", "tcp://*:5570", "--cosine"),
                 ("unknown option --nonsense", *connect, "--nonsense"),
                 ("--series needs a value", *connect, "--series")):
             with self.subTest(arguments=arguments):
@@ -220,6 +237,42 @@ class CommandLine(SendCase):
                        "interval duration seed name timeout quiet version help").split():
             self.assertIn(b"--" + option.encode(), done.stdout)
 
+    def run_into(self, stdout, *arguments):
+        """With standard output going there; None closes it, and standard input."""
+        command = [program("ingest-send"), *arguments]
+        close = (lambda: os.closerange(0, 2)) if stdout is None else None
+        return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, timeout=PATIENCE_S * 3, preexec_fn=close)
+
+    def test_what_cannot_be_printed_is_told(self):
+        send = ("--connect", self.daemon.router, "--series", self.series, "--rate", "1", "--t0", T0, self.npy(np.zeros(3)))
+        for arguments in (["--help"], ["--version"], send):
+            with self.subTest(arguments=arguments):
+                done = self.run_into(None, *arguments)
+                self.assertEqual((done.returncode, done.stderr),
+                                 (1, b"ingest-send: error: standard output: Bad file descriptor\n"))
+                if os.path.exists("/dev/full"):
+                    with open("/dev/full", "w") as full:
+                        self.assertEqual(self.run_into(full, *arguments).returncode, 1)
+        # What was sent is there: only the line about it is not.
+        self.assertEqual(self.values().tolist(), [0, 0, 0])
+
+    def test_a_closed_output_is_no_files_number(self):
+        queue = self.path("queue")
+        done = self.run_into(None, "--connect", "ipc://%s/nobody" % self.folder, "--queue", queue, "--timeout", "300ms",
+                             "--series", self.series, "--rate", "1", "--t0", T0, self.npy(np.zeros(3)))
+        self.assertEqual(done.returncode, 75)
+        for name in os.listdir(queue):
+            if os.path.isfile(os.path.join(queue, name)):
+                self.assertNotIn(b"sent 3", read_file(os.path.join(queue, name)))
+
+    def test_a_reader_that_went_away(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "wb") as output:
+            done = self.run_into(output, "--connect", self.daemon.router, "--series", self.series, "--rate", "1",
+                                 "--t0", T0, self.npy(np.zeros(3)))
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
     def test_options_stand_on_either_side(self):
         done = self.run_send(self.npy(np.zeros(3)), "--series", self.series, "--rate=1", "--t0=" + T0, "--quiet")
         self.assertEqual((done.returncode, done.stdout), (0, b"sent 3, stored 3, durable 3, late 0, refused 0\n"))
@@ -233,7 +286,7 @@ class CommandLine(SendCase):
         began = time.monotonic()
         done = self.fails(75, "no daemon answers", "--connect", "ipc://%s/nobody" % self.folder, "--timeout", "300ms",
                           "--series", "x", "--rate", "1", self.npy(np.zeros(3)), connect=False)
-        self.assertEqual(done.stdout, b"")
+        self.assertEqual(done.stdout, b"sent 0, stored 0, durable 0, late 0, refused 0\n")
         self.assertLess(time.monotonic() - began, 5)
 
     def test_ack_stored_does_not_wait_for_durable(self):

@@ -33,6 +33,17 @@ class Usage(QueryTest):
     def test_version(self):
         self.assertRegex(self.query("--version").decode(), r"^ingest-query \d+\.\d+\.\d+\n$")
 
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no full device")
+    def test_help_that_cannot_be_printed(self):
+        for arguments in (["--help"], ["--version"], ["dump", "--help"]):
+            for how in ("full", "closed"):
+                with self.subTest(arguments, how=how), open("/dev/full", "w") as full:
+                    close = (lambda: os.close(1)) if how == "closed" else None
+                    done = subprocess.run([program("ingest-query"), *arguments], stdout=full, stderr=subprocess.PIPE,
+                                          timeout=30, preexec_fn=close)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertRegex(done.stderr, rb"^ingest-query: standard output: .*\n$")
+
     def test_no_command_and_unknown_words(self):
         result = self.run_query()
         self.assertEqual((result.returncode, result.stdout), (64, b""))

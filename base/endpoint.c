@@ -1,4 +1,4 @@
-#include "config_endpoint.h"
+#include "endpoint.h"
 
 #include "units.h"
 
@@ -69,7 +69,7 @@ static const char *ipc_fault(const char *path)
     return NULL;
 }
 
-const char *config_endpoint_fault(const char *endpoint)
+const char *endpoint_fault(const char *endpoint)
 {
     if (strncmp(endpoint, "tcp://", 6) == 0)
         return tcp_fault(endpoint + 6);
@@ -87,7 +87,7 @@ static bool is_loopback_ipv4(const char *host, size_t host_bytes)
            only_of(host, host_bytes, "0123456789.");
 }
 
-bool config_endpoint_is_local(const char *endpoint)
+bool endpoint_is_local(const char *endpoint)
 {
     static const char *const names[] = {"localhost", "lo", "[::1]"};
     if (strncmp(endpoint, "tcp://", 6) != 0)
