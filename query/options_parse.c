@@ -178,6 +178,10 @@ static int check_names(const struct query_options *options, enum query_command c
         return query_error(EX_USAGE, "%s needs the name of a series or a glob", name);
     if (command == COMMAND_BACKUP && options->names_count != 1)
         return query_error(EX_USAGE, "backup needs one folder that is empty or does not exist");
+    for (size_t i = 0; i < options->names_count; i++)
+        if (options->names[i][0] == '\0')
+            return query_error(EX_USAGE, "%s: the name %s is empty", name,
+                               command == COMMAND_BACKUP ? "of the folder" : "of a series");
     if (command == COMMAND_STATUS && options->has_max_age && options->names_count == 0)
         return query_error(EX_USAGE, "--max-age needs a name or a glob: --max-age 5m 'plant/**'");
     if (command == COMMAND_STATUS && options->has_max_age && options->gateways)
@@ -224,6 +228,8 @@ int options_parse(int argc, char **argv, struct query_options *ret_options,
         options_help(stderr, COMMAND_NONE);
         return EX_USAGE;
     }
+    if (line.values[OPTION_STORE] != NULL && line.values[OPTION_STORE][0] == '\0')
+        return query_error(EX_USAGE, "--store needs the path of a folder");
     code = check_options(&line, command);
     if (code == 0)
         code = options_convert(command, line.values, ret_options);

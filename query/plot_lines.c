@@ -66,6 +66,19 @@ static size_t statistics_count(const struct plot_lines *lines)
     return plot_has_statistics(lines->options) ? lines->options->statistics_count : 1;
 }
 
+static int too_many_lines(const struct plot_lines *lines, const char *name, size_t elements)
+{
+    if (elements > 1)
+        return query_error(EX_USAGE,
+                           "a plot has at most %d lines, and a sample of %s has %zu elements; "
+                           "choose some by --element",
+                           PLOT_LINES_MAX, name, elements);
+    return query_error(EX_USAGE,
+                       "a plot has at most %d lines, one for each statistic of each of %zu series; "
+                       "choose fewer",
+                       PLOT_LINES_MAX, lines->selection.count);
+}
+
 /* Opens the series and counts the lines before anything is read. */
 static int open_series(struct plot_lines *lines)
 {
@@ -90,10 +103,7 @@ static int open_series(struct plot_lines *lines)
         /* A sample may have millions of elements: compare before adding. */
         if (elements > PLOT_LINES_MAX ||
             count + elements * statistics_count(lines) > PLOT_LINES_MAX)
-            return query_error(EX_USAGE,
-                               "a plot has at most %d lines, and a sample of %s has %zu elements; "
-                               "choose some by --element",
-                               PLOT_LINES_MAX, selection->names[i], elements);
+            return too_many_lines(lines, selection->names[i], elements);
         count += elements * statistics_count(lines);
         lines->rows_total += series_rows_to(lines->rows[i]) - series_rows_from(lines->rows[i]);
     }

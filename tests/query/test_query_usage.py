@@ -54,6 +54,11 @@ class Usage(QueryTest):
         self.refused(64, "unknown option -x", "dump", "a/b", "-x")
         self.refused(64, "unknown option --frobnicate", "dump", "a/b", "--frobnicate=1")
 
+    def test_empty_names(self):
+        self.refused(64, "--store needs the path of a folder", "ls", "--store", "")
+        self.refused(64, "backup: the name of the folder is empty", "backup", "")
+        self.refused(64, "stats: the name of a series is empty", "stats", "a/b", "")
+
     def test_options_on_either_side(self):
         want = self.query("dump", "a/b", "--last", "3", "--format", "csv")
         self.assertEqual(self.query("--last=3", "--format", "csv", "dump", "a/b"), want)
