@@ -187,7 +187,7 @@ class Plot(QueryTest):
         self.refused(64, "at most 8 lines, and these are 9 series", "plot", "many/*")
         self.refused(64, "at most 8 lines", "plot", "odd/wide")
         self.refused(64, "at most 8 lines", "plot", "plant/acc", "--rolling", 5, "--stat", "min,max,mean")
-        self.refused(64, "one for each statistic of each of 5 series", "plot", *("many/%d" % i for i in range(5)),
+        self.refused(64, "one for each statistic of each of 5 series", "plot", *("many/s%d" % i for i in range(5)),
                      "--rolling", 2, "--stat", "min,max")
         self.refused(64, ".svg", "plot", "plant/spike", "-o", "x.png")
         self.refused(64, ".svg", "plot", "plant/spike", "-o", ".svg")
