@@ -305,7 +305,8 @@ static void check(struct life *life)
     size_t from = 0, at = 0;
     while (queue_peek(queue, &header) == 1) {
         const struct batch *batch = find_batch(life, header.sequence, &at);
-        check_missing(life, from, batch == &life->batches[at - 1] ? at - 1 : at);
+        const bool is_taken = at > 0 && batch == &life->batches[at - 1];
+        check_missing(life, from, is_taken ? at - 1 : at);
         from = at;
         if (!take_checked(life, &header, batch->content) && !batch->is_damaged)
             give_up(life, "a batch is damaged", header.sequence);
