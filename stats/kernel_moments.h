@@ -317,11 +317,11 @@ static void suffixes(const double *samples, size_t count, double anchor_value, d
     }
 }
 
-static void prefixes(const double *samples, size_t count, double anchor_value, double *ret_sum,
-                     double *ret_squares)
+static void prefixes(const double *samples, size_t count, const struct stats_sums *before,
+                     double *ret_sum, double *ret_squares)
 {
-    vec anchor = splat(anchor_value);
-    double sum = 0, squares = 0;
+    vec anchor = splat(before->anchor);
+    double sum = before->sum, squares = before->squares;
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
         vec d = finite_difference(samples + i, anchor);
@@ -332,7 +332,7 @@ static void prefixes(const double *samples, size_t count, double anchor_value, d
         squares += q[LANES - 1];
     }
     for (; i < count; i++) {
-        double d = finite_difference_one(samples[i], anchor_value);
+        double d = finite_difference_one(samples[i], before->anchor);
         sum += d;
         squares += d * d;
         ret_sum[i] = sum;

@@ -20,6 +20,7 @@ const struct stats_kernels KERNEL_TABLE = {
     .suffixes = suffixes,
     .prefixes = prefixes,
     .finish_windows = finish_windows,
+    .near_windows = near_windows,
     .span_begins = span_begins,
     .minimum = minimum,
     .short_minima = short_minima,

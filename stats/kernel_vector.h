@@ -30,6 +30,8 @@ typedef int64_t ivec __attribute__((vector_size(8 * LANES)));
 /* In memory: anywhere. */
 typedef double vec_f8 __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
 typedef float vec_f4 __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef size_t vec_size
+    __attribute__((vector_size(sizeof(size_t) * LANES), aligned(sizeof(size_t)), may_alias));
 
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
@@ -136,6 +138,23 @@ ALWAYS_INLINE unsigned count_above(vec a, vec b)
     ivec above = a > b;
     return (unsigned)-(above[0] + above[1]);
 #endif
+}
+
+/* One more in the lanes whose cut-off is later than the time. */
+ALWAYS_INLINE ivec count_later(ivec count, ivec cut, int64_t time)
+{
+    ivec times = time - (ivec){0};
+#if KERNEL_LANES == 8 /* compilers would make a vector of the mask */
+    __mmask8 later = _mm512_cmplt_epi64_mask((__m512i)times, (__m512i)cut);
+    return (ivec)_mm512_mask_add_epi64((__m512i)count, later, (__m512i)count, _mm512_set1_epi64(1));
+#else
+    return count - (times < cut);
+#endif
+}
+
+ALWAYS_INLINE void store_sizes(size_t *to, ivec v)
+{
+    *(vec_size *)to = __builtin_convertvector(v, vec_size);
 }
 
 /* Negative numbers become 0; NaN stays. */

@@ -109,27 +109,40 @@ struct chunk_state moments_chunk(const struct stats_moments *moments, const doub
         state.lo = sums.sum;
         return state;
     }
-    sums.anchor += sums.sum / n;
-    kernels->sums(samples, count, &sums);
-    state.hi = sums.anchor;
-    state.lo = sums.sum / n;
-    double m2 = sums.squares - sums.sum * state.lo;
+    /* Sums about a sample are believed when a fair part of them is the chunk's own. */
+    double m2;
+    for (int pass = 0;; pass++) {
+        state.hi = sums.anchor;
+        state.lo = sums.sum / n;
+        m2 = sums.squares - sums.sum * state.lo;
+        if (m2 * STATS_SHORT_PART >= sums.squares || pass > 0)
+            break;
+        sums.anchor += state.lo;
+        kernels->sums(samples, count, &sums);
+    }
     state.m2 = m2 < 0 ? 0 : isnan(m2) ? (double)INFINITY : m2;
     return state;
 }
 
-void moments_window_alone(struct stats_moments *moments, const struct moments_input *input,
-                          uint64_t begin, uint64_t end, double *ret_mean, double *ret_var)
+/* The state of samples [begin, end). */
+static struct chunk_state state_of(const struct stats_moments *moments,
+                                   const struct moments_input *input, uint64_t begin, uint64_t end)
 {
     struct chunk_queue all = {.sums = moments->rule.sums, .slots = &(struct chunk_state){0}};
     for (uint64_t at = begin; at < end; at += STATS_TILE) {
         size_t count = end - at < STATS_TILE ? (size_t)(end - at) : STATS_TILE;
         chunk_queue_push(&all, moments_chunk(moments, moments_sample(input, at), count));
     }
-    const struct chunk_state *state = &all.newest;
+    return all.newest;
+}
+
+void moments_window_alone(struct stats_moments *moments, const struct moments_input *input,
+                          uint64_t begin, uint64_t end, double *ret_mean, double *ret_var)
+{
+    struct chunk_state state = state_of(moments, input, begin, end);
     unsigned ddof = moments->rule.rules.ddof;
-    *ret_mean = state->hi + state->lo;
-    *ret_var = state->count > ddof ? state->m2 / (state->count - ddof) : (double)NAN;
+    *ret_mean = state.hi + state.lo;
+    *ret_var = state.count > ddof ? state.m2 / (state.count - ddof) : (double)NAN;
 }
 
 /* Adds to each window's sums those of the samples from its begin up to `top`. Windows begin in
@@ -160,22 +173,22 @@ static void windows_with_middle(struct stats_moments *moments, const struct mome
                                 const struct moments_results *ret)
 {
     struct stats_window_sums sums;
-    double sum[STATS_TILE], squares[STATS_TILE];
-    double anchor = middle->hi + middle->lo;
-    double rho = (middle->hi - anchor) + middle->lo;
-    if (moments->rule.sums) {
-        anchor = 0;
-        rho = middle->lo / middle->count;
+    double anchor = moments->rule.sums ? 0 : middle->hi + middle->lo;
+    struct stats_sums before = {anchor, middle->lo, 0};
+    if (!moments->rule.sums) {
+        double rho = (middle->hi - anchor) + middle->lo;
+        before.sum = middle->count * rho;
+        before.squares = middle->m2 + before.sum * rho;
     }
-    double base = moments->rule.sums ? middle->lo : middle->count * rho;
-    double base_squares = middle->m2 + base * rho;
     size_t skip = (size_t)(from - tile);
-    moments->kernels->prefixes(moments_sample(input, tile), skip + count, anchor, sum, squares);
-    for (size_t k = 0; k < count; k++) {
-        sums.count[k] = (double)(int64_t)(from + k + 1 - begins[k]);
-        sums.sum[k] = base + sum[skip + k];
-        sums.squares[k] = base_squares + squares[skip + k];
+    moments->kernels->prefixes(moments_sample(input, tile), skip + count, &before, sums.sum,
+                               sums.squares);
+    if (skip > 0) {
+        memmove(sums.sum, sums.sum + skip, count * sizeof *sums.sum);
+        memmove(sums.squares, sums.squares + skip, count * sizeof *sums.squares);
     }
+    for (size_t k = 0; k < count; k++)
+        sums.count[k] = (double)(int64_t)(from + k + 1 - begins[k]);
     add_old(moments, input, begins, count, top, anchor, &sums);
     if (moments->rule.sums) {
         memcpy(ret->means, sums.sum, count * sizeof *sums.sum);
@@ -188,46 +201,75 @@ static void windows_with_middle(struct stats_moments *moments, const struct mome
                                      ret->vars);
 }
 
-/* A short window is the difference of two sums from the beginning of its block. That is good as
- * long as the block's squares are not much more than the window's own; else it is worked out alone.
- */
-#define BLOCK_PART 16
+/* The windows of a block hold together at most so many times the samples that they have in common:
+ * then squares about the mean of these are at most so many times a window's own, and one more. */
+#define BLOCK_PART 8
 
-/* Short windows that hold finite samples only. */
-static void short_windows(struct stats_moments *moments, const struct moments_input *input,
-                          const uint64_t *begins, uint64_t from, size_t count, double *ret_means,
-                          double *ret_vars)
+/* Lanes of the widest vectors, of which whole ones leave nothing over for the kernels to do. */
+#define WIDEST 8
+
+static size_t in_vectors(size_t samples)
 {
-    double sum[PIECE + 1], squares[PIECE + 1];
-    struct stats_window_sums sums;
-    uint64_t low = begins[0];
-    size_t samples = (size_t)(from + count - low);
-    struct stats_sums all = {.anchor = *moments_sample(input, low + samples / 2)};
-    bool together = samples <= PIECE;
-    sum[0] = squares[0] = 0;
-    if (together) {
-        moments->kernels->sums(moments_sample(input, low), samples, &all);
-        double offset = all.sum / (double)samples;
-        if (2 * offset * all.sum > all.squares)
-            all.anchor += offset;
-        moments->kernels->prefixes(moments_sample(input, low), samples, all.anchor, sum + 1,
-                                   squares + 1);
+    return samples > WIDEST ? samples - samples % WIDEST : samples;
+}
+
+/* Windows that are too short for the tile to have a middle, in blocks that have one. */
+static void windows_in_blocks(struct stats_moments *moments, const struct moments_input *input,
+                              const uint64_t *begins, uint64_t from, size_t count,
+                              const struct moments_results *ret)
+{
+    for (size_t k = 0, block; k < count; k += block) {
+        uint64_t first = from + k;
+        size_t common;
+        block = in_vectors((size_t)(first - begins[k]) / 4 * 3);
+        block = block < count - k ? block : count - k;
+        block = block > 0 ? block : 1;
+        for (;; block /= 2) {
+            uint64_t top = begins[k + block - 1];
+            common = top < first ? in_vectors((size_t)(first - top)) : 0;
+            if (block == 1 || first + block - begins[k] <= (uint64_t)BLOCK_PART * common)
+                break;
+        }
+        struct moments_results results = {ret->means + k, ret->vars + k, NULL};
+        if (common == 0) {
+            moments_window_alone(moments, input, first, first + 1, results.means, results.vars);
+            continue;
+        }
+        struct chunk_state middle = state_of(moments, input, first - common, first);
+        windows_with_middle(moments, input, begins + k, first, first, block, &middle,
+                            first - common, &results);
     }
-    for (size_t k = 0; together && k < count; k++) {
-        size_t begin = (size_t)(begins[k] - low), end = (size_t)(from + k + 1 - low);
-        sums.count[k] = (double)(end - begin);
-        sums.sum[k] = sum[end] - sum[begin];
-        sums.squares[k] = squares[end] - squares[begin];
-    }
-    if (together)
-        moments->kernels->finish_windows(&sums, count, all.anchor, moments->rule.rules.ddof,
-                                         ret_means, ret_vars);
+}
+
+/* The shortest of all: they hold finite samples. False when these are not short enough, or are to
+ * be added up only. */
+static bool near_windows(struct stats_moments *moments, const struct moments_input *input,
+                         const uint64_t *begins, uint64_t from, size_t count,
+                         const struct moments_results *ret)
+{
+    struct stats_near_windows windows;
+    size_t shortest = SIZE_MAX, longest = 0;
+    if (moments->rule.sums)
+        return false;
     for (size_t k = 0; k < count; k++) {
-        double own = together ? sums.squares[k] - sums.sum[k] * sums.sum[k] / sums.count[k] : -1;
-        if (!(own * BLOCK_PART >= squares[together ? samples : 0]))
-            moments_window_alone(moments, input, begins[k], from + k + 1, &ret_means[k],
-                                 &ret_vars[k]);
+        size_t length = (size_t)(from + k + 1 - begins[k]);
+        windows.lengths[k] = (double)(int64_t)length;
+        shortest = length < shortest ? length : shortest;
+        longest = length > longest ? length : longest;
     }
+    for (size_t k = count; k < STATS_TILE; k++)
+        windows.lengths[k] = (double)(int64_t)longest;
+    windows.count = count;
+    windows.shortest = shortest;
+    windows.longest = longest;
+    enum stats_short_result result = moments->kernels->near_windows(
+        &windows, moments_sample(input, from), moments->rule.rules.ddof, ret->means, ret->vars);
+    for (size_t k = 0; result == STATS_SHORT_UNSOUND && k < count; k++) {
+        if (isnan(ret->vars[k]))
+            moments_window_alone(moments, input, begins[k], from + k + 1, &ret->means[k],
+                                 &ret->vars[k]);
+    }
+    return result != STATS_SHORT_TOO_LONG;
 }
 
 /* The state of a whole tile. Sums of all of it about another anchor are believed when a fair part
@@ -242,16 +284,15 @@ static struct chunk_state chunk_of_tile(const struct stats_moments *moments,
     return moments_chunk(moments, moments_sample(input, tile), STATS_TILE);
 }
 
-/* Windows that hold what is not finite, or whose sums are looked for without a middle. */
+/* Windows of which some hold what is not finite. */
 static void windows_one_by_one(struct stats_moments *moments, const struct moments_input *input,
                                const uint64_t *begins, uint64_t from, size_t count, bool apart,
                                const struct moments_results *ret)
 {
     for (size_t k = 0; k < count; k++) {
         uint64_t end = from + k + 1;
-        const struct stats_special *special = ret->special != NULL ? &ret->special[k] : NULL;
+        const struct stats_special *special = &ret->special[k];
         bool empty =
-            special != NULL &&
             special->missing + special->plus_infinite + special->minus_infinite == end - begins[k];
         if (empty) {
             ret->means[k] = moments->rule.sums ? 0 : (double)NAN;
@@ -259,9 +300,8 @@ static void windows_one_by_one(struct stats_moments *moments, const struct momen
         } else if (apart) {
             moments_window_alone(moments, input, begins[k], end, &ret->means[k], &ret->vars[k]);
         }
-        if (special != NULL)
-            moments_apply_special(moments, special, (size_t)(end - begins[k]), &ret->means[k],
-                                  &ret->vars[k]);
+        moments_apply_special(moments, special, (size_t)(end - begins[k]), &ret->means[k],
+                              &ret->vars[k]);
     }
 }
 
@@ -289,18 +329,11 @@ void moments_any_windows(struct stats_moments *moments, const struct moments_inp
     if (top < tile)
         middle = chunk_queue_from(&moments->tiles.queue, chunk);
     bool apart = middle.count == 0, special = ret->special != NULL;
-    for (size_t k = 0; apart && !special && !moments->rule.sums && k < count;) {
-        /* About as far as an anchor is good. */
-        size_t block = (size_t)(2 * (from + k + 1 - begins[k]));
-        block = block < 8 ? 8 : block;
-        block = block < count - k ? block : count - k;
-        short_windows(moments, input, begins + k, from + k, block, results.means + k,
-                      results.vars + k);
-        k += block;
-    }
     if (!apart)
         windows_with_middle(moments, input, begins, tile, from, count, &middle, top, &results);
-    if (special || (apart && moments->rule.sums))
+    else if (!special && !near_windows(moments, input, begins, from, count, &results))
+        windows_in_blocks(moments, input, begins, from, count, &results);
+    if (special)
         windows_one_by_one(moments, input, begins, from, count, apart, &results);
     if (to - tile == STATS_TILE)
         chunk_queue_push(&moments->tiles.queue, chunk_of_tile(moments, input, tile, from, sums));

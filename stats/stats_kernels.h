@@ -42,8 +42,9 @@ struct stats_tiles {
 /* What the kernel for short windows found. */
 enum stats_short_result {
     STATS_SHORT_SOUND,
-    STATS_SHORT_UNSOUND,   /* variances that may have lost digits are NaN */
-    STATS_SHORT_NOT_FINITE /* nothing was written */
+    STATS_SHORT_UNSOUND,    /* variances that may have lost digits are NaN */
+    STATS_SHORT_NOT_FINITE, /* nothing was written */
+    STATS_SHORT_TOO_LONG    /* nothing was written */
 };
 
 /* Its results are sound when the squares about the anchor are at most so many times what is left of
@@ -54,6 +55,12 @@ enum stats_short_result {
 /* Sums of STATS_TILE windows about one anchor. */
 struct stats_window_sums {
     double count[STATS_TILE], sum[STATS_TILE], squares[STATS_TILE];
+};
+
+/* Windows of few samples, of which none begins before the one ahead of it. */
+struct stats_near_windows {
+    size_t count, shortest, longest;
+    double lengths[STATS_TILE]; /* behind the last one: not 0 */
 };
 
 struct stats_kernels {
@@ -80,13 +87,20 @@ struct stats_kernels {
      * to count (where they are 0); what is not finite is left out. Room for count + 1 + 16. */
     void (*suffixes)(const double *samples, size_t count, double anchor, double *ret_sum,
                      double *ret_squares);
-    /* The same of samples[0 ... i]. */
-    void (*prefixes)(const double *samples, size_t count, double anchor, double *ret_sum,
-                     double *ret_squares);
+    /* ret_sum[i], ret_squares[i]: `before` with the sums about its anchor of samples[0 ... i]; what
+     * is not finite is left out. */
+    void (*prefixes)(const double *samples, size_t count, const struct stats_sums *before,
+                     double *ret_sum, double *ret_squares);
 
     /* Means and variances of `count` windows of known sums. */
     void (*finish_windows)(const struct stats_window_sums *sums, size_t count, double anchor,
                            unsigned ddof, double *ret_means, double *ret_vars);
+
+    /* Means and variances of windows of finite samples, of which window i ends with samples[i].
+     * What is too long depends on the lanes. */
+    enum stats_short_result (*near_windows)(const struct stats_near_windows *windows,
+                                            const double *samples, unsigned ddof, double *ret_means,
+                                            double *ret_vars);
 
     /* ret_begins[i]: the first place from `first` on whose time is not below cuts[i]; cuts and
      * times grow, and no cut is above all times. Returns the last. */

@@ -7,15 +7,15 @@
  * middle's mean and thus inside of every window of the tile. The middle is kept by a queue of two
  * stacks of chunk states (Tangwongsan, Hirzel, Schneider, "In-Order Sliding-Window Aggregation in
  * Worst-Case Constant Time"), whose means are unevaluated pairs hi + lo. Shorter windows are summed
- * eight together about a sample that all of them hold; those of any length by the difference of two
- * sums of a block hardly longer than they are. A result that this may have cost digits is seen by
- * its squares and worked out again by two passes.
+ * eight together about a sample that all of them hold; those of any length each about its newest
+ * sample, or in blocks of windows that have a middle of their own. A result that an anchor may have
+ * cost digits is seen by its squares and worked out again by two passes.
  *
  * Errors, for finite samples below 2^500 in magnitude: variance 1e-13 relative; mean 1e-14 of the
  * root mean square; sum 1e-14 of the sum of magnitudes, and exact as long as all sums of samples
  * are whole numbers below 2^53. Equal samples give exactly themselves and exactly 0; no variance is
  * negative. What is not finite affects exactly the windows that hold it. Larger samples than that
- * give an infinite variance.
+ * give an infinite variance, and a mean that may be infinite or NaN, to the windows that hold them.
  *
  * No I/O, no allocation (the caller brings memory); one thread an object. */
 #ifndef INGEST_STATS_MOMENTS_H

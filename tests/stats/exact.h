@@ -82,6 +82,7 @@ enum family {
     FAMILY_STEPS, /* 0 and 1e9 */
     FAMILY_TINY,  /* 1 + 1e-8 noise */
     FAMILY_FLOATS,
+    FAMILY_RAMP,
     FAMILY_COUNT
 };
 
@@ -116,6 +117,9 @@ static inline void family_fill(enum family family, double scale, uint64_t seed,
             break;
         case FAMILY_FLOATS:
             x = (double)(float)(1e6 + x);
+            break;
+        case FAMILY_RAMP:
+            x = (double)i * 1e-3;
             break;
         default:
             break;

@@ -209,6 +209,50 @@ static void test_not_finite(void **unused)
     }
 }
 
+/* Windows of about as many samples each. */
+static void test_even_lengths(void **unused)
+{
+    (void)unused;
+    static const size_t targets[] = {2, 5, 20, 31, 45, 70, 110};
+    for (unsigned family = 0; family < FAMILY_COUNT; family++) {
+        for (size_t t = 0; t < sizeof targets / sizeof *targets; t++) {
+            uint64_t seed = family;
+            size_t length = 0;
+            family_fill((enum family)family, 1, family, stream.values, SAMPLES);
+            for (size_t i = 0; i < SAMPLES; i++) {
+                length++;
+                if (length > targets[t])
+                    length -= random_next(&seed) % (length < 6 ? length : 6);
+                stream.lengths[i] = length;
+            }
+            char what[64];
+            snprintf(what, sizeof what, "family %u, lengths of about %zu", family, targets[t]);
+            check_stream(0, what);
+        }
+    }
+}
+
+/* Outliers where the anchor of windows is looked for that hold many other samples. The one alone is
+ * of those whose roundings all go into the same direction. */
+static void test_outliers(void **unused)
+{
+    (void)unused;
+    uint64_t seed = 1;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        stream.values[i].real = 0;
+        stream.lengths[i] = i % STATS_TILE < 40 ? i % STATS_TILE + 1 : 40;
+        if (i % STATS_TILE == 39)
+            stream.values[i].real = 0x1.e396c9d99a87p+0;
+    }
+    check_stream(0, "an outlier");
+    for (size_t i = 0, tile = (size_t)STATS_TILE * 24; i < SAMPLES; i++) {
+        bool near = i == tile - 2 || i == tile - 1;
+        stream.values[i].real = (near ? 1e6 : 0) + random_normal(&seed);
+        stream.lengths[i] = i <= tile ? i + 1 : i + 3 - tile;
+    }
+    check_stream(0, "two outliers");
+}
+
 /* Windows that grow by one, shrink a little, and shrink to one. */
 static void test_changing_lengths(void **unused)
 {
@@ -269,10 +313,9 @@ static void test_ends_of_the_range(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_families),
-        cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_changing_lengths),
-        cmocka_unit_test(test_ends_of_the_range),
+        cmocka_unit_test(test_families),     cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_even_lengths), cmocka_unit_test(test_changing_lengths),
+        cmocka_unit_test(test_outliers),     cmocka_unit_test(test_ends_of_the_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* Lengths of windows of time against a search from the beginning. */
 #include "exact.h"
+#include "stats_kernels.h"
 #include "stats_spans.h"
 
 #include "cmocka_tests.h"
@@ -60,8 +61,36 @@ static void test_lengths(void **unused)
     }
 }
 
+/* Each width of vectors that this processor has, numbers of cut-offs that do not fill them. */
+static void test_widths(void **unused)
+{
+    (void)unused;
+    const struct stats_kernels *kernels;
+    int64_t cuts[STATS_TILE];
+    size_t begins[STATS_TILE];
+    uint64_t seed = 1;
+    for (size_t i = 0; i < STAMPS; i++)
+        times[i] = (i > 0 ? times[i - 1] : -20000) + 1 + (int64_t)(random_next(&seed) % 9);
+    for (size_t w = 0; (kernels = stats_kernels_at(w)) != NULL; w++) {
+        for (size_t i = 0, first = 0, take; i < STAMPS; i += take) {
+            take = 1 + random_next(&seed) % STATS_TILE;
+            take = take < STAMPS - i ? take : STAMPS - i;
+            for (size_t k = 0; k < take; k++)
+                cuts[k] = times[i + k] - 100;
+            size_t last = kernels->span_begins(times, cuts, take, first, begins);
+            for (size_t k = 0; k < take; k++) {
+                while (times[first] < cuts[k])
+                    first++;
+                assert_int_equal(begins[k], first);
+            }
+            assert_int_equal(last, first);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lengths)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lengths),
+                                       cmocka_unit_test(test_widths)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
