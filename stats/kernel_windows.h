@@ -27,7 +27,7 @@ static void finish_windows(const struct stats_window_sums *sums, size_t count, d
     }
 }
 
-#define NEAR_MAX ((size_t)24 + 2 * LANES) /* samples; longer windows are worth a middle */
+#define NEAR_MAX (24 + 2 * (size_t)LANES) /* samples; longer windows are worth a middle */
 
 /* Each lane has a window of its own, and steps back from its newest sample, which is the anchor,
  * until the longest window has come to its end. */
