@@ -107,8 +107,8 @@ class Permanent(Code):
                     refused=3, text="series new: two blocks", series="new")
         self.assertFalse(self.daemon.has("third"))
         self.assertEqual(self.daemon.count("new"), 1)
-        many = [scalar("many/%d" % i) for i in range(300)]
-        self.expect(MALFORMED, many + [scalar("many/150")], refused=301)
+        many = [scalar("small/%d" % i) for i in range(300)]
+        self.expect(MALFORMED, many + [scalar("small/150")], refused=301)
         self.expect(OK, many)
 
     def test_1_a_session_without_a_sequence(self):

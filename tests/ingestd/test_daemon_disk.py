@@ -195,7 +195,8 @@ class Disk(unittest.TestCase):
         address = "\0ingest-test-" + os.urandom(8).hex()
         manager.bind(address)
         manager.setblocking(False)
-        daemon = self.start("slow-rename", "", NOTIFY_SOCKET="@" + address[1:], WATCHDOG_USEC="200000")
+        daemon = self.start("slow-rename", "[series.all]\nmatch = **\ncapacity = 100\n",
+                            NOTIFY_SOCKET="@" + address[1:], WATCHDOG_USEC="200000")
         client = daemon.req()
         client.hello(1)
         self.break_disk()

@@ -82,13 +82,13 @@ class Faults(unittest.TestCase):
 
     def test_no_memory_at_the_start(self):
         # The journal of a store in use is read whole.
-        daemon = self.daemon("none", "[checkpoint]\njournal_bytes = 256MiB\n")
+        daemon = self.daemon("none", "[checkpoint]\njournal_bytes = 128MiB\n")
         daemon.start()
         self.assertEqual(daemon.req().ask(self.batch(1, period_ps=10**9, t0_ns=T0)).code, OK)
         daemon.kill()
         with open(daemon.log_path, "ab") as log:
             done = subprocess.run(daemon.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=PATIENCE_S,
-                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20)))
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (120 << 20, 120 << 20)))
         self.assertEqual(done.returncode, 75, daemon.log())
         self.assertRegex(daemon.log(), "error: .*Cannot allocate memory; give the daemon more memory")
         daemon.start()

@@ -34,7 +34,7 @@ STATUS = dict(pid=2, started_ns=3, heartbeat_ns=4, state=5, flush_interval_ns=6,
               flush_bytes=11, frames=12, bytes=13, batches=14, blocks=15, samples=16, duplicates=17, late=18,
               clamped=19, strings_skipped=20, replies=21, replies_dropped=22, gaps=23, sessions=24, series=25,
               series_mapped=26, series_broken=27, reserved_bytes=28, budget_bytes=29, free_bytes=30, newest_ns=31,
-              refused=64, clients=96, handshakes_refused=97, handshakes_failed=98, frames_cut=99)
+              written_bytes=44, refused=64, clients=96, handshakes_refused=97, handshakes_failed=98, frames_cut=99)
 
 
 def program(name):
