@@ -75,11 +75,28 @@ static int check_free(const struct store *store, uint64_t bytes, uint64_t *ret_f
                : 0;
 }
 
-int store_budget_check_new(const struct store *store, uint64_t bytes, struct error_text *error)
+static int set_no_space(struct error_text *error, uint64_t bytes, uint64_t free_bytes,
+                        uint64_t free_bytes_min)
 {
     char need[24];
     char have[24];
     char keep[24];
+    units_format_bytes(free_bytes, have, sizeof have);
+    units_format_bytes(free_bytes_min, keep, sizeof keep);
+    if (free_bytes <= free_bytes_min)
+        return error_set(error, -ENOSPC,
+                         "the disk has %s free and min_free is %s; free space or lower min_free",
+                         have, keep);
+    return error_set(error, -ENOSPC,
+                     "it takes %s, the disk has %s free and min_free is %s; lower the rule's "
+                     "capacity or free space",
+                     units_format_bytes(bytes, need, sizeof need), have, keep);
+}
+
+int store_budget_check_new(const struct store *store, uint64_t bytes, struct error_text *error)
+{
+    char need[24];
+    char have[24];
     units_format_bytes(bytes, need, sizeof need);
     if (store->index.count >= store->limits.series_max)
         return error_set(
@@ -90,18 +107,14 @@ int store_budget_check_new(const struct store *store, uint64_t bytes, struct err
         uint64_t left =
             store->reserved_bytes < store->bytes_max ? store->bytes_max - store->reserved_bytes : 0;
         return error_set(error, -EDQUOT,
-                         "its capacity takes %s, and %s of max_bytes are left; lower the rule's "
+                         "it takes %s, and %s of max_bytes are left; lower the rule's "
                          "capacity, delete series or raise max_bytes",
                          need, units_format_bytes(left, have, sizeof have));
     }
     uint64_t free_bytes;
     int result = check_free(store, bytes, &free_bytes);
     if (result == -ENOSPC)
-        return error_set(error, result,
-                         "its capacity takes %s, and the disk has %s free, %s of them for "
-                         "min_free; lower the rule's capacity or free space",
-                         need, units_format_bytes(free_bytes, have, sizeof have),
-                         units_format_bytes(store->limits.free_bytes_min, keep, sizeof keep));
+        return set_no_space(error, bytes, free_bytes, store->limits.free_bytes_min);
     if (result < 0)
         return error_set_errno(error, result, "cannot ask for the free space");
     return 0;

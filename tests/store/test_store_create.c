@@ -352,6 +352,13 @@ static void test_free_space(void **state)
     struct series_type type = scalar_type(DTYPE_F8, SERIES_EXPLICIT);
     set_limits(fixture, 0, UINT64_MAX / 2, 10);
     assert_int_equal(create(fixture, "a", &type, &rule, 0), -ENOSPC);
+    assert_non_null(strstr(fixture->error.text, "free space or lower min_free"));
+    assert_nothing_made(fixture);
+
+    struct series_rule large = ring_of(UINT64_C(1) << 44);
+    set_limits(fixture, UINT64_MAX / 2, 1, 10);
+    assert_int_equal(create(fixture, "a", &type, &large, 0), -ENOSPC);
+    assert_non_null(strstr(fixture->error.text, "lower the rule's capacity or free space"));
     assert_nothing_made(fixture);
 }
 
